@@ -1,0 +1,77 @@
+# What can be done here. The scripts say what they install; nothing is installed twice.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Cargo's progress bars are for people who watch; a log wants lines.
+export CARGO_TERM_PROGRESS_WHEN ?= never
+
+SCRIPTS := $(wildcard scripts/*.sh) .ci/run
+
+.PHONY: help
+help: ## Prints this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Builds the release binary, target/release/tollgate
+	cargo build --release --locked
+
+.PHONY: sandbox
+sandbox: ## Runs everything on this machine against simulated vendors, and shows a first code arriving
+	cargo run --release --locked -- sandbox
+
+.PHONY: test
+test: ## Installs what is needed, then runs every check and every test, with one closing count
+	@scripts/test.sh
+
+.PHONY: tools
+tools: ## Installs what the checks and tests need beside Rust
+	@scripts/tools.sh
+
+.PHONY: fmt
+fmt: ## Formats the code
+	cargo fmt
+
+.PHONY: lint
+lint: check-format clippy ## Checks format and lints
+
+.PHONY: check-format
+check-format: ## Checks the format of the code
+	cargo fmt --check
+
+.PHONY: clippy
+clippy: ## Runs clippy on everything, with warnings denied
+	cargo clippy --all-targets --locked -- -D warnings
+
+.PHONY: doc
+doc: ## Builds the code's documentation, private items too, with warnings denied
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked --document-private-items
+
+.PHONY: proto
+proto: ## Lints proto/ and checks its format
+	@scripts/tools.sh proto
+	.cache/buf/node_modules/.bin/buf lint
+	.cache/buf/node_modules/.bin/buf format --diff --exit-code
+
+.PHONY: deny
+deny: ## Checks licences, bans and sources of every dependency
+	@scripts/tools.sh dependencies
+	@echo "advisories are left out here: their database may be out of reach. 'make advisories' checks them."
+	.cache/cargo-deny --locked --log-level error check licenses bans sources
+	@cargo tree --locked --duplicates --depth 0 --prefix none | awk 'NF && !seen[$$1 $$2]++ { count[$$1]++ } \
+		END { for (name in count) if (count[name] > 1) print name }' | sort | xargs echo "in more than one version:"
+
+.PHONY: advisories
+advisories: ## Checks every dependency for known vulnerabilities; fetches the database
+	@scripts/tools.sh dependencies
+	.cache/cargo-deny --locked check advisories
+
+.PHONY: check-scripts
+check-scripts: ## Checks the shell scripts
+	@scripts/tools.sh scripts
+	shellcheck --external-sources $(SCRIPTS)
+
+.PHONY: bench
+bench: ## Measures Tollgate beside the least that could do its job, and prints one table
+	@scripts/bench.sh

@@ -1,0 +1,186 @@
+//! The rounds: floor and product under the same load in turns, so that whatever the machine does meanwhile meets both.
+
+use std::{fs, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use tollgate::{config, outbound::Outbound};
+
+use crate::{
+    load::{self, CONNECTIONS, Seen},
+    process::Running,
+    product::{self, BINARY, SECRET},
+    report::{Rest, Stretch, Subject, table},
+};
+
+const ROUNDS: usize = 3;
+
+/// The floor's form where there is no product to take the size from.
+const USUAL_FORM: usize = 90;
+
+/// What is measured, and for how long.
+pub(crate) struct Plan {
+    /// Seconds of each stretch of load.
+    pub(crate) seconds: u32,
+    /// Whether the product is measured too.
+    pub(crate) product: bool,
+}
+
+/// A server under load, and what it showed so far.
+struct Measured {
+    running: Running,
+    address: String,
+    subject: Subject,
+}
+
+/// The provider's stand-in, and the next phase of the load.
+struct Bench {
+    company: String,
+    outbound: Outbound,
+    seconds: u32,
+    phase: u32,
+}
+
+/// Measures everything and returns the table.
+pub(crate) async fn measure(plan: &Plan) -> Result<String> {
+    let folder = tempfile::tempdir()?;
+    let (phone_company, company) = Running::part(&["phone-company"]).await?;
+    let mut bench = Bench {
+        company,
+        outbound: Outbound::new(&config::outbound::Outbound::default(), None)?,
+        seconds: plan.seconds,
+        phase: 0,
+    };
+    let mut measured = Vec::new();
+    let mut form = USUAL_FORM;
+    if plan.product {
+        let mut tollgate = bench.start_product(folder.path()).await?;
+        form = bench.warm(&mut tollgate).await?;
+        measured.push(tollgate);
+    }
+    let mut floor = bench.start_floor(form).await?;
+    bench.warm(&mut floor).await?;
+    measured.insert(0, floor);
+    for _ in 0..ROUNDS {
+        bench.round(&mut measured).await?;
+        // The one that came first comes last in the next round.
+        measured.rotate_left(1);
+    }
+    let mut subjects = Vec::new();
+    for mut one in measured {
+        one.subject.rest.resident_after = one.running.resident()?;
+        subjects.push(one.subject);
+        one.running.end().await?;
+    }
+    phone_company.end().await?;
+    subjects.sort_by_key(|subject| subject.name != "floor");
+    Ok(table(&subjects))
+}
+
+impl Bench {
+    async fn start_product(&self, folder: &std::path::Path) -> Result<Measured> {
+        let started = product::start(folder, &self.company, &self.outbound).await?;
+        let rest = Rest {
+            resident_idle: started.running.resident()?,
+            resident_after: 0.0,
+            start: Some(started.took),
+            binary: Some(fs::metadata(BINARY)?.len()),
+        };
+        Ok(Measured {
+            subject: Subject::new("tollgate", rest),
+            running: started.running,
+            address: started.address,
+        })
+    }
+
+    async fn start_floor(&self, form: usize) -> Result<Measured> {
+        let part = ["floor", &self.company, &form.to_string()];
+        let (running, address) = Running::part(&part).await?;
+        let rest = Rest {
+            resident_idle: running.resident()?,
+            ..Rest::default()
+        };
+        Ok(Measured {
+            subject: Subject::new("floor", rest),
+            running,
+            address,
+        })
+    }
+
+    /// Opens connections and fills caches; returns how many bytes the form of a message has.
+    async fn warm(&mut self, server: &mut Measured) -> Result<usize> {
+        let before = self.taken().await?;
+        self.stretch(server, 2, 0).await?;
+        let after = self.taken().await?;
+        let mean = (after.1 - before.1) / (after.0 - before.0);
+        server.subject.form = mean;
+        Ok(usize::try_from(mean)?)
+    }
+
+    /// As much as each can take, then both at half of what the slower one could.
+    async fn round(&mut self, measured: &mut [Measured]) -> Result<()> {
+        let mut slowest = f64::MAX;
+        for server in &mut *measured {
+            let full = self.stretch(server, self.seconds, 0).await?;
+            slowest = slowest.min(full.rate);
+            server.subject.full.push(full);
+        }
+        for server in &mut *measured {
+            let half = self
+                .stretch(server, self.seconds, pause_for(slowest / 2.0))
+                .await?;
+            server.subject.half.push(half);
+        }
+        Ok(())
+    }
+
+    /// One stretch of load on one server. Every request must have become one message at the provider.
+    async fn stretch(
+        &mut self,
+        server: &mut Measured,
+        seconds: u32,
+        pause: u32,
+    ) -> Result<Stretch> {
+        let (before, cpu) = (self.taken().await?, server.running.cpu()?);
+        let seen = load::run(&server.address, SECRET, self.phase, seconds, pause).await?;
+        self.phase += 1;
+        let (after, used) = (
+            self.taken().await?,
+            server.running.cpu()?.saturating_sub(cpu),
+        );
+        let messages = after.0 - before.0;
+        ensure!(
+            all_were_sent(&seen, messages),
+            "{} made {messages} messages of {} requests: what was measured is not sending",
+            server.subject.name,
+            seen.requests
+        );
+        Ok(Stretch {
+            cpu: used / u32::try_from(messages)?,
+            rate: seen.rate,
+            p50: seen.p50,
+            p99: seen.p99,
+        })
+    }
+
+    /// Messages and bytes of their forms that the provider has taken so far.
+    async fn taken(&self) -> Result<(u64, u64)> {
+        let url = format!("http://{}/count", self.company);
+        let (_, text) = product::get(&self.outbound, &url).await?;
+        let (messages, bytes) = text.split_once(' ').context("no count")?;
+        Ok((messages.parse()?, bytes.parse()?))
+    }
+}
+
+/// `wrk` ends in the middle of things: up to one request for each connection is sent and not counted by it.
+fn all_were_sent(seen: &Seen, messages: u64) -> bool {
+    let open = u64::from(CONNECTIONS);
+    (seen.requests..=seen.requests + open).contains(&messages)
+}
+
+/// How long each connection pauses between two requests, in milliseconds, so that all together make `rate`.
+fn pause_for(rate: f64) -> u32 {
+    let between = Duration::from_secs_f64(f64::from(CONNECTIONS) / rate);
+    u32::try_from(between.as_millis())
+        .unwrap_or(u32::MAX)
+        .max(1)
+}

@@ -1,0 +1,26 @@
+//! Compiles `proto/` without `protoc`, and keeps the descriptor set for gRPC reflection.
+
+use std::{env, error::Error, fs, path::PathBuf};
+
+use protox::prost::Message;
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "cargo tells a build script its output folder this way"
+)]
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=proto");
+    let descriptors = protox::compile(["proto/tollgate/v1/otp_service.proto"], ["proto"])?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    // The generated `Debug` would print codes and numbers: these messages get a hand-written one in `pb`.
+    let mut config = tonic_prost_build::Config::new();
+    config.skip_debug([
+        "tollgate.v1.Recipient",
+        "tollgate.v1.Passcode",
+        "tollgate.v1.SendOtpRequest",
+        "tollgate.v1.DeliveryFilter",
+    ]);
+    tonic_prost_build::configure().compile_fds_with_config(descriptors, config)?;
+    Ok(())
+}

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Installs what the checks and tests need beside Rust. What is there already stays as it is.
+#
+#   scripts/tools.sh            all of it
+#   scripts/tools.sh PART…      only these: rust scripts proto python dependencies
+#
+# Everything goes below .cache/, and into the system's packages only what Debian ships.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/say.sh
+. scripts/say.sh
+
+cargo_deny_version=0.20.2
+
+# Rust itself is not installed here: whoever has cargo has rustup, and that reads rust-toolchain.toml.
+rust() {
+    have cargo || fail "cargo is missing; install Rust with rustup, rust-toolchain.toml names the version"
+    cargo fmt --version >/dev/null || fail "rustfmt is missing; run: rustup component add rustfmt"
+    cargo clippy --version >/dev/null || fail "clippy is missing; run: rustup component add clippy"
+    need cc gcc "SQLite and the cryptography are built from C"
+}
+
+# Python and what the client in another language needs, in .cache/venv.
+python() {
+    local wanted=tests/python/requirements.txt stamp=.cache/venv/requirements.sum now
+    [ -f "$wanted" ] || fail "$wanted is missing; it says what the Python tests need"
+    need python3 python3 "a Python client is part of the tests"
+    now=$( { python3 --version && cat "$wanted"; } | cksum)
+    if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$now" ]; then
+        return
+    fi
+    say "installing $wanted into .cache/venv with pip"
+    rm -rf .cache/venv
+    if ! python3 -m venv .cache/venv >/dev/null 2>&1; then
+        # Debian ships this part of Python as a package of its own.
+        if have apt-get && [ "$(id -u)" = 0 ]; then
+            say "installing python3-venv with apt-get: the Python tests run in an environment of their own"
+            install_package python3-venv || fail "apt-get cannot install python3-venv; see the lines above"
+        fi
+        python3 -m venv .cache/venv || fail "python3 cannot make a virtual environment; on Debian: apt-get install python3-venv"
+    fi
+    .cache/venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement "$wanted" ||
+        fail "pip cannot install $wanted; see the lines above"
+    printf '%s' "$now" >"$stamp"
+}
+
+# The linter of proto/, in .cache/buf. Its program comes inside the package, so no install script is run.
+proto() {
+    local stamp=.cache/buf/installed.sum now
+    now=$(cksum <scripts/buf/package-lock.json)
+    if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$now" ]; then
+        return
+    fi
+    need npm npm "buf, which lints proto/, is an npm package"
+    say "installing buf into .cache/buf with npm"
+    rm -rf .cache/buf
+    mkdir -p .cache/buf
+    cp scripts/buf/package.json scripts/buf/package-lock.json .cache/buf/
+    npm ci --prefix .cache/buf --ignore-scripts --no-audit --no-fund --loglevel=error ||
+        fail "npm cannot install buf; see the lines above"
+    .cache/buf/node_modules/.bin/buf --version >/dev/null || fail "buf was installed, but does not run on this machine"
+    printf '%s' "$now" >"$stamp"
+}
+
+# The judge of licences, bans and sources: the one on the path where it is the right one, else one in .cache/cargo.
+dependencies() {
+    local found
+    for found in .cache/cargo/bin/cargo-deny cargo-deny; do
+        if [ "$("$found" --version 2>/dev/null)" = "cargo-deny $cargo_deny_version" ]; then
+            ln -sf "$(command -v "$found" | xargs realpath)" .cache/cargo-deny
+            return
+        fi
+    done
+    say "building cargo-deny $cargo_deny_version into .cache/cargo with cargo install; this takes some minutes, once"
+    # It runs for a second: building it fast is worth more than building it for speed.
+    CARGO_TARGET_DIR=.cache/cargo/target cargo install --quiet --debug --locked --root .cache/cargo \
+        --version "$cargo_deny_version" cargo-deny || fail "cargo cannot install cargo-deny; see the lines above"
+    rm -rf .cache/cargo/target
+    ln -sf "$PWD/.cache/cargo/bin/cargo-deny" .cache/cargo-deny
+}
+
+# The linter of the scripts.
+scripts() {
+    need shellcheck shellcheck "the scripts are checked too"
+}
+
+mkdir -p .cache
+[ $# -gt 0 ] || set -- rust scripts proto python dependencies
+for part in "$@"; do
+    case $part in
+        rust | scripts | proto | python | dependencies) "$part" ;;
+        *) fail "there is no part $part; see the head of scripts/tools.sh" ;;
+    esac
+done
+say "tools are there: $*"

@@ -1,0 +1,90 @@
+//! The process as it is built and as it ends.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Endpoint;
+use tonic_health::{
+    ServingStatus,
+    pb::{HealthCheckRequest, health_client::HealthClient},
+};
+
+use super::{App, Options, Role, start::StartError};
+use crate::{
+    channels::kinds,
+    clock::Clock,
+    config::{Config, load::Source, variables::Variables},
+};
+
+/// Long before the drain's deadline, and long after a drain that nothing holds up.
+const SOON: Duration = Duration::from_secs(10);
+
+async fn build(routes: &str) -> Result<App, StartError> {
+    let text = format!(
+        r#"
+public: {{ listen: "127.0.0.1:0" }}
+grpc: {{ listen: "127.0.0.1:0" }}
+admin: {{ listen: "127.0.0.1:0" }}
+ledger: {{ url: "memory:" }}
+drain: {{ propagation_delay: 0s, deadline: 60s }}
+providers: {{ stub: {{ kind: stub, channels: [sms] }} }}
+tenants: {{ acme: {{ countries: {{ allow: [US] }} }} }}
+routes: [{routes}]
+"#
+    );
+    let options = Options {
+        role: Role::All,
+        variables: Variables::default(),
+        file: None,
+        sandbox: true,
+    };
+    let config = Config::load(&Source {
+        name: "test",
+        text: &text,
+        variables: &options.variables,
+        kinds: &kinds::schemas(),
+        sandbox: true,
+    });
+    App::build(config.expect("it is right"), options, Clock::system()).await
+}
+
+#[tokio::test]
+async fn a_route_over_a_channel_that_its_provider_lacks_is_no_start() {
+    let sms = "{ channel: sms, try: [stub] }";
+    assert!(build(sms).await.is_ok());
+    let voice = "{ channel: voice, try: [stub] }";
+    let refused = build(&format!("{sms}, {voice}")).await;
+    let problem = refused.err().expect("it must be refused");
+    assert!(problem.is_configuration());
+    assert_eq!(
+        problem.to_string(),
+        "routes[1].try: provider stub cannot send over voice"
+    );
+}
+
+#[tokio::test]
+async fn somebody_who_watches_the_health_is_told_and_does_not_hold_up_the_end() {
+    let app = build("{ channel: sms, try: [stub] }").await;
+    let app = app.expect("it can start");
+    let door = app.addresses().grpc.expect("it has a gRPC door");
+    let stop = CancellationToken::new();
+    let watching = async {
+        let door = Endpoint::from_shared(format!("http://{door}")).expect("an address");
+        let door = door.connect().await.expect("the door is open");
+        let mut health = HealthClient::new(door);
+        let watch = health.watch(HealthCheckRequest::default()).await;
+        let mut watch = watch.expect("anybody may watch").into_inner();
+        let mut told = Vec::new();
+        while let Ok(Some(news)) = watch.message().await {
+            told.push(news.status);
+            stop.cancel();
+        }
+        told
+    };
+    let running = app.run(stop.clone(), Arc::new(Notify::new()));
+    let both = async { tokio::join!(running, watching) };
+    let (ended, told) = tokio::time::timeout(SOON, both).await.expect("it ends");
+    assert!(ended.is_ok());
+    assert_eq!(told.last(), Some(&(ServingStatus::NotServing as i32)));
+}

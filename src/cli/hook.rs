@@ -1,0 +1,163 @@
+//! `tollgate hook`: plays Okta.
+
+use clap::{Args, ValueEnum};
+
+use crate::{
+    clock::Clock,
+    config::{self, outbound, secret::Secret},
+    outbound::Outbound,
+    sandbox::{
+        configuration::{HOOK_SECRET, TENANT},
+        hook::{self, Channel, Credential, OauthClient, Options, Purpose},
+    },
+};
+
+use super::{Failure, say, wait_for};
+
+/// Play Okta: call a telephony hook and judge its answer
+#[derive(Debug, Args)]
+pub(super) struct Hook {
+    /// The number that the person enrolled
+    #[arg(long, default_value = "+14155550123")]
+    phone: String,
+    /// The hook's address
+    #[arg(long, default_value_t = default_url())]
+    url: String,
+    /// The header that carries the secret
+    #[arg(long, default_value = "authorization")]
+    header: String,
+    /// The environment variable that holds the header's value; the sandbox's secret when left out
+    #[arg(long, value_name = "NAME")]
+    secret_env: Option<String>,
+    /// Fetch an OAuth token here instead of sending a header secret
+    #[arg(long, value_name = "URL", requires_all = ["client_id", "client_secret_env"])]
+    token_url: Option<String>,
+    /// The OAuth client's id
+    #[arg(long)]
+    client_id: Option<String>,
+    /// The environment variable that holds the OAuth client's secret
+    #[arg(long, value_name = "NAME")]
+    client_secret_env: Option<String>,
+    /// The OAuth scope to ask for
+    #[arg(long, default_value = "telephony")]
+    scope: String,
+    /// What the person chose
+    #[arg(long, value_enum, default_value_t = ChannelArg::Sms)]
+    channel: ChannelArg,
+    /// Why the code is needed
+    #[arg(long, value_enum, default_value_t = PurposeArg::SignIn)]
+    purpose: PurposeArg,
+    /// Okta's id of the user; made from the number when left out, so that each number is a person of its own
+    #[arg(long)]
+    user: Option<String>,
+    /// The code; random when left out
+    #[arg(long)]
+    code: Option<String>,
+    /// `eventId`; fresh when left out. Give one twice to see that no second message is sent
+    #[arg(long)]
+    event_id: Option<String>,
+    /// Play the Preview tab of the Admin Console
+    #[arg(long)]
+    preview: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ChannelArg {
+    Sms,
+    Voice,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PurposeArg {
+    Enrollment,
+    SignIn,
+    AccountUnlock,
+    PasswordReset,
+}
+
+impl Hook {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let options = self.options()?;
+        let outbound = Outbound::new(&outbound::Outbound::default(), None)?;
+        let clock = Clock::system();
+        let played = wait_for(hook::play(&options, &outbound, &clock))?;
+        let played = played.map_err(|problem| Failure::usage(&problem))?;
+        say(&played)?;
+        if played.is_good() {
+            Ok(())
+        } else {
+            Err(Failure::Other(anyhow::anyhow!("{}", played.consequence())))
+        }
+    }
+
+    fn options(self) -> Result<Options, Failure> {
+        let credential = self.credential()?;
+        let mut options = Options::new(&self.url, credential, &self.phone);
+        options.channel = match self.channel {
+            ChannelArg::Sms => Channel::Sms,
+            ChannelArg::Voice => Channel::Voice,
+        };
+        options.purpose = match self.purpose {
+            PurposeArg::Enrollment => Purpose::Enrollment,
+            PurposeArg::SignIn => Purpose::SignIn,
+            PurposeArg::AccountUnlock => Purpose::AccountUnlock,
+            PurposeArg::PasswordReset => Purpose::PasswordReset,
+        };
+        options.user = self.user.unwrap_or_else(|| user_of(&self.phone));
+        options.code = self.code;
+        options.event_id = self.event_id;
+        options.preview = self.preview;
+        Ok(options)
+    }
+
+    fn credential(&self) -> Result<Credential, Failure> {
+        if let (Some(token_url), Some(client_id), Some(variable)) =
+            (&self.token_url, &self.client_id, &self.client_secret_env)
+        {
+            return Ok(Credential::Oauth(OauthClient {
+                token_url: token_url.clone(),
+                client_id: client_id.clone(),
+                client_secret: variable_of(variable)?,
+                scope: self.scope.clone(),
+            }));
+        }
+        let value = match &self.secret_env {
+            Some(variable) => variable_of(variable)?,
+            None => Secret::fixed(HOOK_SECRET),
+        };
+        Ok(Credential::Header {
+            name: self.header.clone(),
+            value,
+        })
+    }
+}
+
+/// A secret from the environment: a command line can be read by every user of the machine.
+pub(super) fn variable_of(name: &str) -> Result<Secret, Failure> {
+    let value = config::environment().environment()(name).filter(|value| !value.is_empty());
+    value
+        .map(Secret::fixed)
+        .ok_or_else(|| Failure::Usage(format!("environment variable {name} is not set or empty")))
+}
+
+/// The id of the person who has this number, in the form of Okta's. With one person for all numbers, the limit per user
+/// would soon answer for whoever tries one number after the other.
+fn user_of(phone: &str) -> String {
+    let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
+    format!("00u{digits:0>17}")
+}
+
+fn default_url() -> String {
+    format!("http://127.0.0.1:8080/okta/{TENANT}/telephony")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_number_is_a_person_of_its_own() {
+        assert_eq!(user_of("+1 415 555 0123"), "00u00000014155550123");
+        assert_ne!(user_of("+14155550123"), user_of("+14155550124"));
+    }
+}

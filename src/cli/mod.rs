@@ -1,0 +1,129 @@
+//! The commands, and what their ends say to the shell.
+
+mod check_config;
+mod hook;
+mod sandbox;
+mod send;
+mod serve;
+mod signals;
+
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+/// Bad usage or configuration.
+const EXIT_USAGE: u8 = 64;
+
+/// Anything else that went wrong.
+const EXIT_FAILURE: u8 = 1;
+
+/// Delivers one-time passcodes: Okta's telephony hook or a gRPC call in, a message on a phone out.
+#[derive(Debug, Parser)]
+#[command(name = "tollgate", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway
+    Serve(serve::Serve),
+    /// Check a configuration, or print its schema
+    CheckConfig(check_config::CheckConfig),
+    /// Run everything against simulated vendors; needs no file and no network
+    Sandbox(sandbox::Sandbox),
+    /// Play Okta: call a telephony hook and judge its answer
+    Hook(hook::Hook),
+    /// Send one code over gRPC
+    Send(send::Send),
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The command line or the configuration is at fault.
+    Usage(String),
+    /// Anything else.
+    Other(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl Failure {
+    fn usage(problem: &impl Display) -> Self {
+        Self::Usage(problem.to_string())
+    }
+}
+
+/// Runs a command to its end.
+pub fn run(cli: Cli) -> ExitCode {
+    let ended = match cli.command {
+        Command::Serve(command) => command.run(),
+        Command::CheckConfig(command) => command.run(),
+        Command::Sandbox(command) => command.run(),
+        Command::Hook(command) => command.run(),
+        Command::Send(command) => command.run(),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(problem)) => {
+            complain(&problem);
+            ExitCode::from(EXIT_USAGE)
+        }
+        Err(Failure::Other(problem)) => {
+            complain(&format!("{problem:#}"));
+            ExitCode::from(EXIT_FAILURE)
+        }
+    }
+}
+
+/// Answers a command line that is none, or that only asks for help.
+pub fn usage(problem: &clap::Error) -> ExitCode {
+    // A closed output is nobody's to tell.
+    drop(problem.print());
+    if problem.use_stderr() {
+        ExitCode::from(EXIT_USAGE)
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+fn complain(problem: &str) {
+    drop(writeln!(io::stderr(), "tollgate: {problem}"));
+}
+
+/// Writes a line for the person at the terminal.
+fn say(text: impl Display) -> io::Result<()> {
+    writeln!(io::stdout(), "{text}")
+}
+
+/// Runs a command that waits. What still blocks a thread at its end, such as the look-up of a name, is left behind.
+fn wait_for<T>(command: impl Future<Output = T>) -> io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let ended = runtime.block_on(command);
+    runtime.shutdown_background();
+    Ok(ended)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,36 @@
+//! `routes`: which providers are tried for what.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::values::{ChannelName, Country, PurposeName};
+
+/// A rule: what it applies to, and the providers it tries. The first rule that matches wins.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// The channel it serves.
+    pub channel: ChannelName,
+    /// The countries it serves; all when left out.
+    #[serde(default)]
+    pub countries: Vec<Country>,
+    /// The purposes it serves; all when left out.
+    #[serde(default)]
+    pub purposes: Vec<PurposeName>,
+    /// Names of providers.
+    #[serde(rename = "try")]
+    #[schemars(length(min = 1))]
+    pub providers: Vec<String>,
+    /// How one is picked.
+    #[serde(default)]
+    pub pick: Pick,
+}
+
+/// How a provider is picked from a rule's list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Pick {
+    /// As listed.
+    #[default]
+    Order,
+}

@@ -1,0 +1,305 @@
+//! One attempt: a request to a provider that may outlive the wait for it. Dispatch moves on when its time is over; the
+//! request keeps its slot, and its late answer is recorded and starts nothing further.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use crate::{
+    channels::{
+        directory::Configured,
+        provider::{Accepted, Message, SendError},
+    },
+    domain::{
+        delivery::State,
+        failure::Failure,
+        id::{AttemptId, DeliveryId},
+    },
+    outbound::WriteGate,
+    store::record::{AttemptResult, AttemptRow, DeliveryResult},
+    telemetry::metrics::{Label, Metric},
+};
+
+use super::{
+    Dispatcher,
+    answer::{Answer, Outcome, failure_of, fault_of, keeps_key},
+    walk::Left,
+};
+
+/// How an attempt ended.
+pub(super) type Ended = Result<Accepted, SendError>;
+
+/// A delivery's attempts as far as they are known; late answers arrive here.
+#[derive(Debug, Default)]
+pub(super) struct Tally(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    attempts: Vec<AttemptRow>,
+    concluded: bool,
+}
+
+impl Tally {
+    /// Adds an attempt that is about to begin.
+    pub(super) fn begin(&self, attempt: AttemptRow) {
+        self.known().attempts.push(attempt);
+    }
+
+    /// Every attempt, in order.
+    pub(super) fn attempts(&self) -> Vec<AttemptRow> {
+        self.known().attempts.clone()
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn best(&self) -> State {
+        let states = self.attempts.iter().map(|attempt| attempt.result.state);
+        states.reduce(State::best).unwrap_or(State::Failed)
+    }
+}
+
+/// What an attempt needs besides the dispatcher.
+pub(super) struct Begun<'a> {
+    pub(super) configured: &'a Arc<Configured>,
+    pub(super) slot: OwnedSemaphorePermit,
+    pub(super) message: Message,
+    pub(super) time: Duration,
+    pub(super) tally: &'a Arc<Tally>,
+}
+
+impl Dispatcher {
+    /// Makes an attempt that was recorded, and waits for it as long as it has time.
+    pub(super) async fn attempt(self: &Arc<Self>, begun: Begun<'_>) -> Ended {
+        let attempt = begun.message.attempt;
+        let tally = begun.tally.clone();
+        let gate = WriteGate::default();
+        let (answer, answered) = oneshot::channel();
+        let request = self.clone().request(
+            begun.configured.clone(),
+            begun.slot,
+            begun.message,
+            gate.clone(),
+            tally.clone(),
+            answer,
+        );
+        let request = self.tracker.spawn(request);
+        match tokio::time::timeout(begun.time, answered).await {
+            Ok(Ok(ended)) => ended,
+            // The task is gone without an answer: a bug in a kind.
+            Ok(Err(_)) => self.give_up(attempt, &tally, &gate, ("panic", Duration::ZERO)),
+            Err(_) => {
+                let ended = self.give_up(attempt, &tally, &gate, ("timeout", begun.time));
+                if !gate.written() {
+                    request.abort();
+                }
+                ended
+            }
+        }
+    }
+
+    /// Notes that dispatch moves on without an answer; one that came in this very moment counts.
+    pub(super) fn give_up(
+        &self,
+        id: AttemptId,
+        tally: &Tally,
+        gate: &WriteGate,
+        (why, took): (&str, Duration),
+    ) -> Ended {
+        let failure = if gate.shut() {
+            Failure::Transient
+        } else {
+            Failure::Ambiguous
+        };
+        let ended = Err(SendError {
+            failure,
+            code: why.to_owned(),
+        });
+        ended_as(self.settle(id, tally, result(&ended, took)).known)
+    }
+
+    async fn request(
+        self: Arc<Self>,
+        configured: Arc<Configured>,
+        slot: OwnedSemaphorePermit,
+        message: Message,
+        gate: WriteGate,
+        tally: Arc<Tally>,
+        answer: oneshot::Sender<Ended>,
+    ) {
+        let began = self.clock.now();
+        let sending = configured.provider.send(&message, &gate);
+        let ended = tokio::time::timeout(self.settings.linger, sending).await;
+        drop(slot);
+        let took = self.clock.now().saturating_duration_since(began);
+        let ended = ended.unwrap_or_else(|_| Err(silence(&gate)));
+        self.count(&configured.name, &message, &ended, took);
+        let learnt = self.settle(message.attempt, &tally, result(&ended, took));
+        if learnt.late {
+            let outcome = outcome_word(&ended);
+            let labels = [
+                (Label::Provider, &*configured.name),
+                (Label::Outcome, outcome),
+            ];
+            self.metrics
+                .counter(Metric::LateAnswers, &labels)
+                .increment(1);
+        }
+        // Nobody waits any more: the answer is recorded, which is all that is left to do.
+        drop(answer.send(ended));
+    }
+
+    /// Learns an attempt's result, and corrects the delivery where its caller has had an answer already. What is known
+    /// already is not unlearnt.
+    fn settle(&self, id: AttemptId, tally: &Tally, mut result: AttemptResult) -> Learnt {
+        // The ledger's queue is fed under the lock, so that rows are written in the order in which facts were learnt.
+        let mut known = tally.known();
+        let before = known.best();
+        let Some(attempt) = known.attempts.iter_mut().find(|one| one.id == id) else {
+            return Learnt::at_once(result);
+        };
+        let stood = attempt.result.state;
+        if stood.after(result.state) == stood {
+            return Learnt::at_once(attempt.result.clone());
+        }
+        let late = stood == State::Unconfirmed;
+        if late {
+            // Dispatch has moved on; the row goes on saying why.
+            result.failure = Failure::Ambiguous.as_str();
+        }
+        attempt.result = result.clone();
+        self.ledger.settle_attempt(id, result.clone());
+        let best = known.best();
+        if known.concluded && best != before {
+            self.ledger.settle_delivery(
+                id.delivery,
+                DeliveryResult {
+                    state: best,
+                    reason: failure_of(best, &known.attempts),
+                    updated_ms: self.clock.unix_ms(),
+                    release_claim: false,
+                },
+            );
+        }
+        Learnt {
+            known: result,
+            late,
+        }
+    }
+
+    /// The outcome that the attempts so far amount to; what comes later corrects the ledger only. A route that was cut
+    /// short does not tell what its other steps would have come to.
+    pub(super) fn conclude(&self, delivery: DeliveryId, tally: &Tally, left: Left) -> Outcome {
+        let mut known = tally.known();
+        known.concluded = true;
+        let state = known.best();
+        let reason = failure_of(state, &known.attempts).map(|reason| left.reason_after(reason));
+        let outcome = match reason {
+            Some(reason) => Err(Arc::new(fault_of(reason, delivery))),
+            None => Ok(Arc::new(Answer {
+                delivery,
+                state,
+                attempts: known.attempts.clone(),
+            })),
+        };
+        let result = DeliveryResult {
+            state,
+            reason,
+            updated_ms: self.clock.unix_ms(),
+            release_claim: !keeps_key(&outcome),
+        };
+        self.ledger.settle_delivery(delivery, result);
+        outcome
+    }
+
+    fn count(&self, provider: &str, message: &Message, ended: &Ended, took: Duration) {
+        let labels = [
+            (Label::Provider, provider),
+            (Label::Channel, message.channel.as_str()),
+            (Label::Outcome, outcome_word(ended)),
+        ];
+        self.metrics.counter(Metric::Attempts, &labels).increment(1);
+        let labels = [(Label::Provider, provider)];
+        self.metrics
+            .seconds(Metric::AttemptSeconds, &labels)
+            .record(took);
+    }
+}
+
+/// What is known of an attempt once news of it has come.
+struct Learnt {
+    known: AttemptResult,
+    /// Whether the news came after dispatch had moved on.
+    late: bool,
+}
+
+impl Learnt {
+    const fn at_once(known: AttemptResult) -> Self {
+        Self { known, late: false }
+    }
+}
+
+/// How an attempt ended of which this is known.
+fn ended_as(known: AttemptResult) -> Ended {
+    if known.state == State::Accepted {
+        let message_id = Some(known.message_id).filter(|id| !id.is_empty());
+        return Ok(Accepted { message_id });
+    }
+    Err(SendError {
+        failure: Failure::from_name(known.failure).unwrap_or(Failure::Ambiguous),
+        code: known.provider_code,
+    })
+}
+
+/// A provider that said nothing for as long as a request may live.
+fn silence(gate: &WriteGate) -> SendError {
+    SendError {
+        failure: if gate.shut() {
+            Failure::Transient
+        } else {
+            Failure::Ambiguous
+        },
+        code: "linger".to_owned(),
+    }
+}
+
+fn outcome_word(ended: &Ended) -> &'static str {
+    match ended {
+        Ok(_) => "accepted",
+        Err(error) => error.failure.as_str(),
+    }
+}
+
+/// What the ledger keeps of an attempt's end.
+fn result(ended: &Ended, took: Duration) -> AttemptResult {
+    match ended {
+        Ok(accepted) => AttemptResult {
+            state: State::Accepted,
+            failure: "",
+            provider_code: String::new(),
+            message_id: accepted.message_id.clone().unwrap_or_default(),
+            took,
+        },
+        Err(error) => AttemptResult {
+            state: match error.failure {
+                Failure::Ambiguous => State::Unconfirmed,
+                Failure::FraudBlock => State::Refused,
+                Failure::Throttled { .. }
+                | Failure::Transient
+                | Failure::Recipient
+                | Failure::Request
+                | Failure::Account => State::Failed,
+            },
+            failure: error.failure.as_str(),
+            provider_code: error.code.clone(),
+            message_id: String::new(),
+            took,
+        },
+    }
+}

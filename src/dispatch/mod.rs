@@ -1,0 +1,191 @@
+//! The send story: one code's way from a request to a provider, with every step recorded before it is taken.
+
+pub mod answer;
+pub mod claims;
+pub mod explain;
+pub mod policy;
+pub mod request;
+pub mod send;
+
+mod attempt;
+mod record;
+mod route;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwap;
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    clock::Clock,
+    config::ledger::OnUnavailable,
+    domain::privacy::PrivacyKeys,
+    guard::decisions::Decisions,
+    store::{
+        Ledger, LedgerError,
+        record::{DeliveryResult, DeliveryRow},
+    },
+    telemetry::metrics::{Label, Metric, Metrics},
+};
+
+use answer::{Outcome, from_record, keeps_key};
+use claims::Claims;
+use policy::Policy;
+
+/// What does not change while the process lives.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How long a send waits for its record.
+    pub intent_within: Duration,
+    /// What happens to a send that cannot be recorded first.
+    pub on_unavailable: OnUnavailable,
+    /// How long a request to a provider may live in all.
+    pub linger: Duration,
+}
+
+/// Sends codes.
+pub struct Dispatcher {
+    settings: Settings,
+    policy: ArcSwap<Policy>,
+    claims: Claims,
+    decisions: Decisions,
+    ledger: Arc<dyn Ledger>,
+    keys: PrivacyKeys,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    tracker: TaskTracker,
+    halted: AtomicBool,
+}
+
+impl Dispatcher {
+    /// A dispatcher that sends by `policy` and runs its sends on `tracker`.
+    pub fn new(
+        settings: Settings,
+        policy: Policy,
+        ledger: Arc<dyn Ledger>,
+        keys: PrivacyKeys,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        tracker: TaskTracker,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            settings,
+            policy: ArcSwap::from_pointee(policy),
+            claims: Claims::new(clock.clone()),
+            decisions: Decisions::new(clock.clone()),
+            ledger,
+            keys,
+            clock,
+            metrics,
+            tracker,
+            halted: AtomicBool::new(false),
+        })
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.load_full()
+    }
+
+    /// Puts another policy in force; sends under way end by the old one.
+    pub fn reconfigure(&self, policy: Policy) {
+        self.policy.store(Arc::new(policy));
+    }
+
+    /// The keys under which numbers and ids are hashed.
+    pub fn keys(&self) -> &PrivacyKeys {
+        &self.keys
+    }
+
+    /// Where deliveries are recorded.
+    pub fn ledger(&self) -> &Arc<dyn Ledger> {
+        &self.ledger
+    }
+
+    /// Closes what a dead process left open, and takes its claims over, so that no key is sent again. Once, at start.
+    pub async fn recover(&self) -> Result<(), LedgerError> {
+        let swept = self.ledger.sweep().await?;
+        if swept > 0 {
+            let counter = self.metrics.counter(Metric::LedgerSwept, &[]);
+            counter.increment(swept);
+            tracing::warn!(
+                deliveries = swept,
+                "deliveries left open were closed as unconfirmed"
+            );
+        }
+        for claim in self.ledger.claims(claims::KEEP).await? {
+            let outcome = from_record(&claim.record);
+            if keeps_key(&outcome) {
+                self.claims.restore(&claim, outcome);
+            } else {
+                self.release(&claim.record.row, &outcome);
+            }
+        }
+        Ok(())
+    }
+
+    /// Releases the key of a delivery whose process died after all its attempts had failed.
+    fn release(&self, row: &DeliveryRow, outcome: &Outcome) {
+        let result = DeliveryResult {
+            state: row.state,
+            reason: outcome.as_ref().err().map(|fault| fault.reason),
+            updated_ms: row.updated_ms,
+            release_claim: true,
+        };
+        self.ledger.settle_delivery(row.id, result);
+    }
+
+    /// Lets nothing more go out unrecorded: the ledger is about to be closed.
+    pub fn halt(&self) {
+        self.halted.store(true, Ordering::Relaxed);
+    }
+
+    fn is_halted(&self) -> bool {
+        self.halted.load(Ordering::Relaxed)
+    }
+
+    /// Drops what has expired and writes what has gathered; due every second, and before the ledger is closed.
+    pub fn upkeep(&self) {
+        for row in self.decisions.grown() {
+            self.ledger.record_refusal(row, None);
+        }
+        self.claims.expire();
+        let policy = self.policy.load();
+        policy.guard.upkeep();
+        self.metrics
+            .gauge(Metric::Claims, &[])
+            .set(count(self.claims.len()));
+        for (rule, keys) in policy.guard.limit_keys() {
+            let labels = [(Label::Rule, rule.as_str())];
+            self.metrics
+                .gauge(Metric::LimitKeys, &labels)
+                .set(count(keys));
+        }
+        let backlog = self.ledger.backlog();
+        let gauge = |metric, rows: u64| {
+            self.metrics
+                .gauge(metric, &[])
+                .set(count(usize::try_from(rows).unwrap_or(usize::MAX)));
+        };
+        gauge(Metric::LedgerSpooled, backlog.spooled);
+        gauge(Metric::LedgerDropped, backlog.dropped_total);
+    }
+
+    fn remaining(&self, deadline: Instant) -> Duration {
+        deadline.saturating_duration_since(self.clock.now())
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge need not be exact")]
+fn count(number: usize) -> f64 {
+    number as f64
+}

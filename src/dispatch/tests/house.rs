@@ -1,0 +1,291 @@
+//! A dispatcher in its house: a tenant, its routes, its providers, and what they were sent.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+use super::{
+    moody::Moody,
+    scripted::{Act, Scripted, Seen},
+};
+use crate::{
+    channels::directory::{Configured, Directory},
+    clock::Clock,
+    config::{guard, ledger::OnUnavailable},
+    dispatch::{
+        Dispatcher, Settings,
+        answer::Outcome,
+        policy::{Policy, Tenant},
+        request::Request,
+    },
+    domain::{
+        channel::Channel,
+        id::DeliveryId,
+        passcode::Passcode,
+        phone::{Country, PhoneNumber},
+        privacy::{PrivacyKeys, Private},
+        purpose::Purpose,
+    },
+    error::{
+        Reason,
+        fault::{self, Fault},
+    },
+    guard::Guard,
+    routing::plan::Rule,
+    store::{
+        Ledger,
+        memory::MemoryLedger,
+        record::{DeliveryRecord, Filter},
+    },
+    telemetry::metrics::Metrics,
+};
+
+pub(super) const TENANT: &str = "acme";
+
+/// How long a caller waits where a test does not say.
+pub(super) const PATIENCE: Duration = Duration::from_millis(2300);
+
+/// How long an attempt waits for its provider.
+pub(super) const TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// How long a request may live.
+pub(super) const LINGER: Duration = Duration::from_secs(10);
+
+/// A channel, and what each of its providers does.
+type Route = (Channel, Vec<(&'static str, Vec<Act>)>);
+
+/// What a house is built from.
+pub(super) struct Plan {
+    /// In the order in which they match.
+    pub(super) routes: Vec<Route>,
+    pub(super) next_when_ambiguous: bool,
+    pub(super) on_unavailable: OnUnavailable,
+    /// How many requests each provider takes at once.
+    pub(super) slots: usize,
+    pub(super) idempotent: bool,
+    pub(super) ledger: Arc<MemoryLedger>,
+}
+
+impl Plan {
+    /// SMS by these providers.
+    pub(super) fn sms(providers: &[(&'static str, &[Act])]) -> Self {
+        let clock = Clock::system();
+        let plan = Self {
+            routes: Vec::new(),
+            next_when_ambiguous: true,
+            on_unavailable: OnUnavailable::Refuse,
+            slots: 64,
+            idempotent: false,
+            ledger: Arc::new(MemoryLedger::new(clock)),
+        };
+        plan.and(Channel::Sms, providers)
+    }
+
+    /// And another channel by those.
+    pub(super) fn and(mut self, channel: Channel, providers: &[(&'static str, &[Act])]) -> Self {
+        let providers = providers.iter();
+        let providers = providers.map(|(name, script)| (*name, script.to_vec()));
+        self.routes.push((channel, providers.collect()));
+        self
+    }
+}
+
+/// The house.
+pub(super) struct House {
+    pub(super) dispatcher: Arc<Dispatcher>,
+    pub(super) ledger: Arc<Moody>,
+    pub(super) clock: Clock,
+    metrics: Arc<Metrics>,
+    providers: HashMap<&'static str, Arc<Scripted>>,
+}
+
+impl House {
+    pub(super) fn build(plan: &Plan) -> Self {
+        let clock = Clock::system();
+        let metrics = Arc::new(Metrics::new());
+        let ledger = Moody::over(plan.ledger.clone());
+        let providers = plan.routes.iter().flat_map(|(_, providers)| providers);
+        let providers: HashMap<_, _> = providers
+            .map(|(name, script)| {
+                let provider = Scripted::new(script, plan.idempotent, plan.ledger.clone());
+                (*name, provider)
+            })
+            .collect();
+        let configured = providers.iter().map(|(name, provider)| Configured {
+            name: (*name).into(),
+            kind: "scripted",
+            provider: provider.clone(),
+            timeout: TIMEOUT,
+            slots: Arc::new(Semaphore::new(plan.slots)),
+        });
+        let policy = Policy {
+            tenants: HashMap::from([(TENANT.to_owned(), tenant(plan))]),
+            directory: Directory::of(configured),
+            guard: Guard::new(&guard::Guard::default(), &clock, None),
+        };
+        let settings = Settings {
+            intent_within: Duration::from_millis(100),
+            on_unavailable: plan.on_unavailable,
+            linger: LINGER,
+        };
+        let dispatcher = Dispatcher::new(
+            settings,
+            policy,
+            ledger.clone(),
+            PrivacyKeys::new([&b"a key of all houses"[..]]).expect("there is a key"),
+            clock.clone(),
+            metrics.clone(),
+            TaskTracker::new(),
+        );
+        Self {
+            dispatcher,
+            ledger,
+            clock,
+            metrics,
+            providers,
+        }
+    }
+
+    pub(super) fn sms(providers: &[(&'static str, &[Act])]) -> Self {
+        Self::build(&Plan::sms(providers))
+    }
+
+    /// A code for a person, under this key.
+    pub(super) fn request(&self, key: &str) -> Request {
+        let now = self.clock.now();
+        Request {
+            tenant: TENANT.to_owned(),
+            client: "okta".into(),
+            idempotency_key: Private::new(key),
+            reference: String::new(),
+            phone: PhoneNumber::parse("+14155550123").expect("a number"),
+            user: None,
+            line_user: None,
+            code: Passcode::parse("482913").expect("a code"),
+            arrived: now,
+            valid_until: now + Duration::from_mins(5),
+            text: Private::new("482913 is your code"),
+            locale: String::new(),
+            purpose: Purpose::SignIn,
+            family: None,
+            channels: Vec::new(),
+            profile_channels: Vec::new(),
+        }
+    }
+
+    /// A request for all channels of the house, in the order of its routes.
+    pub(super) fn request_on(&self, key: &str, channels: &[Channel]) -> Request {
+        Request {
+            channels: channels.to_vec(),
+            ..self.request(key)
+        }
+    }
+
+    pub(super) fn within(&self, patience: Duration) -> Instant {
+        self.clock.now() + patience
+    }
+
+    pub(super) async fn send(&self, request: Request) -> Outcome {
+        self.send_within(request, PATIENCE).await
+    }
+
+    pub(super) async fn send_within(&self, request: Request, patience: Duration) -> Outcome {
+        self.dispatcher.send(request, self.within(patience)).await
+    }
+
+    /// What a provider was sent.
+    pub(super) fn seen(&self, provider: &str) -> Vec<Seen> {
+        self.providers[provider].seen()
+    }
+
+    /// How many messages all providers have.
+    pub(super) fn messages(&self) -> usize {
+        let providers = self.providers.values();
+        providers.map(|provider| provider.seen().len()).sum()
+    }
+
+    /// How many further requests a provider would take.
+    pub(super) fn free_slots(&self, provider: &str) -> usize {
+        let policy = self.dispatcher.policy();
+        let configured = policy.directory.get(provider).expect("it is configured");
+        configured.slots.available_permits()
+    }
+
+    pub(super) async fn record(&self, id: DeliveryId) -> DeliveryRecord {
+        let record = self.ledger.delivery(TENANT, id).await;
+        record
+            .expect("a ledger in memory answers")
+            .expect("it was recorded")
+    }
+
+    /// Every delivery, newest first.
+    pub(super) async fn records(&self) -> Vec<DeliveryRecord> {
+        // What is written behind is written by now.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let filter = Filter {
+            tenant: TENANT.to_owned(),
+            reference: None,
+            phone: None,
+            user: None,
+            states: Vec::new(),
+            after_ms: None,
+            before_ms: None,
+            below: None,
+            limit: 100,
+        };
+        let page = self.ledger.deliveries(filter).await;
+        page.expect("a ledger in memory answers").deliveries
+    }
+
+    /// The value of a counter, over all its labels.
+    pub(super) fn counted(&self, name: &str) -> u64 {
+        let text = self.metrics.render();
+        let lines = text.lines().filter(|line| line.starts_with(name));
+        let values = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+        values.sum()
+    }
+}
+
+fn tenant(plan: &Plan) -> Tenant {
+    let rule = |(channel, providers): &Route| Rule {
+        channel: *channel,
+        countries: Vec::new(),
+        purposes: Vec::new(),
+        providers: providers.iter().map(|(name, _)| (*name).into()).collect(),
+    };
+    Tenant {
+        countries: vec![Country::parse("US").expect("a country")],
+        channels: vec![Channel::Sms],
+        last_resort_sms: false,
+        brand: "Acme".to_owned(),
+        next_when_ambiguous: plan.next_when_ambiguous,
+        rules: plan.routes.iter().map(rule).collect(),
+    }
+}
+
+/// The fault of an outcome that must be one.
+pub(super) fn fault(outcome: &Outcome) -> &Fault {
+    outcome.as_ref().expect_err("it must not be sent")
+}
+
+/// Why a send came to nothing; `None` when it did not.
+pub(super) fn reason(outcome: &Outcome) -> Option<Reason> {
+    outcome.as_ref().err().map(|fault| fault.reason)
+}
+
+/// The delivery that an outcome names.
+pub(super) fn delivery(outcome: &Outcome) -> DeliveryId {
+    match outcome {
+        Ok(answer) => answer.delivery,
+        Err(fault) => {
+            let id = fault.metadata.get(fault::DELIVERY_ID);
+            let id = id.and_then(|id| DeliveryId::parse(id));
+            id.expect("the fault names its delivery")
+        }
+    }
+}

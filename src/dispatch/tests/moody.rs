@@ -1,0 +1,140 @@
+//! A ledger in memory that can be made to fail.
+
+use std::{
+    future::pending,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+
+use crate::{
+    domain::id::{AttemptId, DecisionId, DeliveryId},
+    store::{
+        Backlog, Ledger, LedgerError, Recorded,
+        memory::MemoryLedger,
+        record::{
+            AttemptResult, AttemptRow, Claim, DecisionRow, DeliveryRecord, DeliveryResult, Filter,
+            Intent, Page,
+        },
+    },
+};
+
+/// How it is when something is to be recorded before it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mood {
+    /// It records.
+    Well,
+    /// It says that it cannot.
+    Away,
+    /// It neither records nor answers.
+    Hangs,
+    /// It records, and its answer does not come.
+    Mute,
+}
+
+/// The ledger.
+pub(super) struct Moody {
+    inner: Arc<MemoryLedger>,
+    mood: Mutex<Mood>,
+}
+
+impl Moody {
+    pub(super) fn over(inner: Arc<MemoryLedger>) -> Arc<Self> {
+        let mood = Mutex::new(Mood::Well);
+        Arc::new(Self { inner, mood })
+    }
+
+    pub(super) fn turn(&self, mood: Mood) {
+        *self.mood.lock().unwrap_or_else(PoisonError::into_inner) = mood;
+    }
+
+    fn mood(&self) -> Mood {
+        *self.mood.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn in_mood<T>(
+        &self,
+        recording: impl Future<Output = Result<T, LedgerError>> + Send,
+    ) -> Result<T, LedgerError> {
+        match self.mood() {
+            Mood::Well => recording.await,
+            Mood::Away => Err(LedgerError::Unavailable("the disk is full".to_owned())),
+            Mood::Hangs => pending().await,
+            Mood::Mute => {
+                recording.await?;
+                pending().await
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Ledger for Moody {
+    async fn record(&self, intent: Intent) -> Result<Recorded, LedgerError> {
+        self.in_mood(self.inner.record(intent)).await
+    }
+
+    async fn record_attempt(&self, attempt: AttemptRow) -> Result<(), LedgerError> {
+        self.in_mood(self.inner.record_attempt(attempt)).await
+    }
+
+    fn settle_attempt(&self, attempt: AttemptId, result: AttemptResult) {
+        self.inner.settle_attempt(attempt, result);
+    }
+
+    fn settle_delivery(&self, delivery: DeliveryId, result: DeliveryResult) {
+        self.inner.settle_delivery(delivery, result);
+    }
+
+    fn record_refusal(&self, decision: DecisionRow, delivery: Option<Intent>) {
+        self.inner.record_refusal(decision, delivery);
+    }
+
+    async fn delivery(
+        &self,
+        tenant: &str,
+        id: DeliveryId,
+    ) -> Result<Option<DeliveryRecord>, LedgerError> {
+        if self.mood() == Mood::Hangs {
+            return pending().await;
+        }
+        self.inner.delivery(tenant, id).await
+    }
+
+    async fn decision(
+        &self,
+        tenant: &str,
+        id: DecisionId,
+    ) -> Result<Option<DecisionRow>, LedgerError> {
+        self.inner.decision(tenant, id).await
+    }
+
+    async fn deliveries(&self, filter: Filter) -> Result<Page, LedgerError> {
+        self.inner.deliveries(filter).await
+    }
+
+    async fn sweep(&self) -> Result<u64, LedgerError> {
+        self.inner.sweep().await
+    }
+
+    async fn claims(&self, age: Duration) -> Result<Vec<Claim>, LedgerError> {
+        self.inner.claims(age).await
+    }
+
+    async fn expire(&self, claims: Duration, rows: Duration) -> Result<(), LedgerError> {
+        self.inner.expire(claims, rows).await
+    }
+
+    async fn flush(&self) -> Result<(), LedgerError> {
+        self.inner.flush().await
+    }
+
+    fn backlog(&self) -> Backlog {
+        self.inner.backlog()
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}

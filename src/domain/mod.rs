@@ -1,0 +1,12 @@
+//! The words of the product as types: what a code, a number, a channel, a delivery and a verdict are.
+
+pub mod capability;
+pub mod channel;
+pub mod delivery;
+pub mod failure;
+pub mod id;
+pub mod passcode;
+pub mod phone;
+pub mod privacy;
+pub mod purpose;
+pub mod verdict;

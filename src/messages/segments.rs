@@ -1,0 +1,156 @@
+//! How many SMS a text takes: a text beyond one is cut into parts that are each paid for.
+
+/// How the characters of an SMS travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// The GSM 03.38 alphabet, 7 bits each; a few characters take two places.
+    Gsm7,
+    /// 16 bits each; characters beyond the basic plane take two places.
+    Ucs2,
+}
+
+impl Encoding {
+    /// The name used in logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gsm7 => "gsm7",
+            Self::Ucs2 => "ucs2",
+        }
+    }
+
+    /// Places in a text that is one SMS, and in each part of a longer one, which also carries its place in the whole.
+    const fn places(self) -> (usize, usize) {
+        match self {
+            Self::Gsm7 => (160, 153),
+            Self::Ucs2 => (70, 67),
+        }
+    }
+}
+
+/// What a text takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segments {
+    /// How it travels: one character outside the GSM alphabet makes all of it UCS-2.
+    pub encoding: Encoding,
+    /// How many SMS are sent and paid for; one even for no text.
+    pub count: usize,
+}
+
+/// Counts the SMS of a text.
+pub fn segments(text: &str) -> Segments {
+    let gsm = text.chars().all(|c| septets(c).is_some());
+    let encoding = if gsm { Encoding::Gsm7 } else { Encoding::Ucs2 };
+    let width = |c: char| match encoding {
+        Encoding::Gsm7 => septets(c).unwrap_or(1),
+        Encoding::Ucs2 => c.len_utf16(),
+    };
+    let (single, part) = encoding.places();
+    let total: usize = text.chars().map(width).sum();
+    let count = if total <= single {
+        1
+    } else {
+        parts(text.chars().map(width), part)
+    };
+    Segments { encoding, count }
+}
+
+/// Parts of `size` places; a character of two places is never cut in half, so a part may end one place early.
+fn parts(widths: impl Iterator<Item = usize>, size: usize) -> usize {
+    let (mut parts, mut used) = (1, 0);
+    for width in widths {
+        if used + width > size {
+            (parts, used) = (parts + 1, 0);
+        }
+        used += width;
+    }
+    parts
+}
+
+/// The characters of the GSM alphabet that are not ASCII.
+const BEYOND_ASCII: &str = "£¥¤§¡¿èéùìòàÇØøÅåÆæßÉÄÖÑÜäöñüΔΦΓΛΩΠΨΣΘΞ";
+
+/// Places that a character takes in the GSM alphabet; `None` when it has no place there.
+fn septets(c: char) -> Option<usize> {
+    match c {
+        'A'..='Z' | 'a'..='z' | '0'..='9' | ' '..='?' | '@' | '_' | '\n' | '\r' => Some(1),
+        // The extension table: an escape and then the character.
+        '^' | '{' | '}' | '\\' | '[' | '~' | ']' | '|' | '€' | '\u{c}' => Some(2),
+        _ => BEYOND_ASCII.contains(c).then_some(1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, encoding: Encoding, count: usize) {
+        let expect = Segments { encoding, count };
+        assert_eq!(
+            segments(text),
+            expect,
+            "{} characters",
+            text.chars().count()
+        );
+    }
+
+    #[test]
+    fn gsm_texts() {
+        use Encoding::Gsm7;
+        check("", Gsm7, 1);
+        check("Your code is 482913.", Gsm7, 1);
+        check(&"a".repeat(160), Gsm7, 1);
+        check(&"a".repeat(161), Gsm7, 2);
+        check(&"a".repeat(306), Gsm7, 2);
+        check(&"a".repeat(307), Gsm7, 3);
+        check(&"a".repeat(1600), Gsm7, 11);
+    }
+
+    #[test]
+    fn extended_characters_take_two_places_and_are_not_cut() {
+        use Encoding::Gsm7;
+        check(&"€".repeat(80), Gsm7, 1);
+        check(&"€".repeat(81), Gsm7, 2);
+        // 76 pairs fill 152 of the 153 places of a part; the 77th begins the next.
+        check(&"€".repeat(152), Gsm7, 2);
+        check(&"€".repeat(153), Gsm7, 3);
+        check(&format!("{}[", "a".repeat(158)), Gsm7, 1);
+        check(&format!("{}[", "a".repeat(159)), Gsm7, 2);
+        check(&format!("{}]{}", "a".repeat(152), "a".repeat(151)), Gsm7, 2);
+        check(&format!("{}]{}", "a".repeat(152), "a".repeat(152)), Gsm7, 3);
+    }
+
+    #[test]
+    fn other_texts() {
+        use Encoding::Ucs2;
+        check("確認コードは 482913 です", Ucs2, 1);
+        check(&"あ".repeat(70), Ucs2, 1);
+        check(&"あ".repeat(71), Ucs2, 2);
+        check(&"あ".repeat(134), Ucs2, 2);
+        check(&"あ".repeat(135), Ucs2, 3);
+        check(&format!("{}`", "a".repeat(69)), Ucs2, 1);
+        check(&format!("{}`", "a".repeat(70)), Ucs2, 2);
+        check("ç", Ucs2, 1);
+    }
+
+    #[test]
+    fn pairs_of_units_are_not_cut() {
+        use Encoding::Ucs2;
+        check(&"🔑".repeat(35), Ucs2, 1);
+        check(&"🔑".repeat(36), Ucs2, 2);
+        // 33 pairs fill 66 of the 67 places of a part.
+        check(&"🔑".repeat(66), Ucs2, 2);
+        check(&"🔑".repeat(67), Ucs2, 3);
+    }
+
+    #[test]
+    fn the_alphabet_has_its_128_places() {
+        let one = (0..=0xffff)
+            .filter_map(char::from_u32)
+            .filter(|c| septets(*c) == Some(1));
+        let two = (0..=0xffff)
+            .filter_map(char::from_u32)
+            .filter(|c| septets(*c) == Some(2));
+        // 128 less the escape itself.
+        assert_eq!((one.count(), two.count()), (127, 10));
+    }
+}

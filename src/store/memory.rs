@@ -1,0 +1,279 @@
+//! A ledger that lives and dies with the process: for tests, and for trying Tollgate out.
+
+use std::{
+    collections::{BTreeMap, HashMap, btree_map::Entry},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+
+use super::{
+    Backlog, ClaimKey, Ledger, LedgerError, Recorded,
+    filter::Pager,
+    record::{
+        AttemptResult, AttemptRow, Claim, DecisionRow, DeliveryRecord, DeliveryResult, Filter,
+        Intent, Page,
+    },
+};
+use crate::{
+    clock::Clock,
+    domain::{
+        delivery::State,
+        id::{AttemptId, DecisionId, DeliveryId},
+        privacy::KeyedHash,
+    },
+};
+
+/// Deliveries kept, and decisions; the oldest leave first.
+const ROWS: usize = 100_000;
+
+/// A ledger in memory. It is never away.
+pub struct MemoryLedger {
+    clock: Clock,
+    tables: Mutex<Tables>,
+}
+
+#[derive(Default)]
+struct Tables {
+    deliveries: BTreeMap<DeliveryId, Kept>,
+    claims: HashMap<ClaimKey, DeliveryId>,
+    decisions: BTreeMap<DecisionId, DecisionRow>,
+}
+
+struct Kept {
+    record: DeliveryRecord,
+    claim: Option<ClaimKey>,
+    fingerprint: KeyedHash,
+}
+
+impl MemoryLedger {
+    /// An empty ledger; the clock tells how old its rows are.
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            tables: Mutex::default(),
+        }
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ago(&self, age: Duration) -> u64 {
+        let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        self.clock.unix_ms().saturating_sub(age)
+    }
+}
+
+impl Tables {
+    fn record(&mut self, intent: Intent) -> Recorded {
+        if let Some(holder) = intent.claim.and_then(|claim| self.claims.get(&claim))
+            && *holder != intent.delivery.id
+        {
+            return Recorded::ClaimedBy(*holder);
+        }
+        let id = intent.delivery.id;
+        if let Entry::Vacant(free) = self.deliveries.entry(id) {
+            free.insert(Kept {
+                record: DeliveryRecord {
+                    row: intent.delivery,
+                    attempts: intent.attempt.into_iter().collect(),
+                },
+                claim: intent.claim,
+                fingerprint: intent.fingerprint,
+            });
+            self.claims.extend(intent.claim.map(|claim| (claim, id)));
+        }
+        if self.deliveries.len() > ROWS
+            && let Some((_, oldest)) = self.deliveries.pop_first()
+        {
+            self.forget(oldest.claim);
+        }
+        Recorded::New
+    }
+
+    fn forget(&mut self, claim: Option<ClaimKey>) {
+        if let Some(claim) = claim {
+            self.claims.remove(&claim);
+        }
+    }
+
+    fn attempt(&mut self, attempt: AttemptRow) {
+        if let Some(kept) = self.deliveries.get_mut(&attempt.id.delivery) {
+            let attempts = &mut kept.record.attempts;
+            if attempts.iter().all(|known| known.id != attempt.id) {
+                attempts.push(attempt);
+                attempts.sort_by_key(|attempt| attempt.id.ordinal);
+            }
+        }
+    }
+
+    fn settle_attempt(&mut self, id: AttemptId, result: AttemptResult) {
+        let kept = self.deliveries.get_mut(&id.delivery);
+        let attempts = kept.map(|kept| &mut kept.record.attempts);
+        let attempt = attempts.and_then(|all| all.iter_mut().find(|attempt| attempt.id == id));
+        if let Some(attempt) = attempt
+            && moves(attempt.result.state, result.state)
+        {
+            attempt.result = result;
+        }
+    }
+
+    fn settle_delivery(&mut self, id: DeliveryId, result: &DeliveryResult) {
+        let Some(kept) = self.deliveries.get_mut(&id) else {
+            return;
+        };
+        let row = &mut kept.record.row;
+        if moves(row.state, result.state) {
+            row.state = result.state;
+            row.reason = result.reason;
+            row.updated_ms = result.updated_ms;
+        }
+        if result.release_claim && row.state == result.state {
+            let claim = kept.claim.take();
+            self.forget(claim);
+        }
+    }
+
+    fn sweep(&mut self, before: DeliveryId, now_ms: u64) -> u64 {
+        let mut swept = 0;
+        for kept in self.deliveries.range_mut(..before).map(|(_, kept)| kept) {
+            let DeliveryRecord { row, attempts } = &mut kept.record;
+            for attempt in attempts.iter_mut() {
+                attempt.result.state = attempt.result.state.after(State::Unconfirmed);
+            }
+            if row.state == State::Sending {
+                let states = attempts.iter().map(|attempt| attempt.result.state);
+                row.state = states.reduce(State::best).unwrap_or(State::Unconfirmed);
+                row.updated_ms = now_ms;
+                swept += 1;
+            }
+        }
+        swept
+    }
+
+    fn clear_claims(&mut self, before: DeliveryId) {
+        for (_, kept) in self.deliveries.range_mut(..before) {
+            if let Some(claim) = kept.claim.take() {
+                self.claims.remove(&claim);
+            }
+        }
+    }
+}
+
+fn moves(now: State, news: State) -> bool {
+    now.after(news) != now
+}
+
+#[async_trait]
+impl Ledger for MemoryLedger {
+    async fn record(&self, intent: Intent) -> Result<Recorded, LedgerError> {
+        Ok(self.tables().record(intent))
+    }
+
+    async fn record_attempt(&self, attempt: AttemptRow) -> Result<(), LedgerError> {
+        self.tables().attempt(attempt);
+        Ok(())
+    }
+
+    fn settle_attempt(&self, attempt: AttemptId, result: AttemptResult) {
+        self.tables().settle_attempt(attempt, result);
+    }
+
+    fn settle_delivery(&self, delivery: DeliveryId, result: DeliveryResult) {
+        self.tables().settle_delivery(delivery, &result);
+    }
+
+    fn record_refusal(&self, decision: DecisionRow, delivery: Option<Intent>) {
+        let mut tables = self.tables();
+        tables.decisions.insert(decision.id, decision);
+        if tables.decisions.len() > ROWS {
+            tables.decisions.pop_first();
+        }
+        if let Some(intent) = delivery {
+            tables.record(intent);
+        }
+    }
+
+    async fn delivery(
+        &self,
+        tenant: &str,
+        id: DeliveryId,
+    ) -> Result<Option<DeliveryRecord>, LedgerError> {
+        let tables = self.tables();
+        let found = tables.deliveries.get(&id).map(|kept| &kept.record);
+        Ok(found.filter(|record| record.row.tenant == tenant).cloned())
+    }
+
+    async fn decision(
+        &self,
+        tenant: &str,
+        id: DecisionId,
+    ) -> Result<Option<DecisionRow>, LedgerError> {
+        let found = self.tables().decisions.get(&id).cloned();
+        Ok(found.filter(|decision| decision.tenant == tenant))
+    }
+
+    async fn deliveries(&self, filter: Filter) -> Result<Page, LedgerError> {
+        let tables = self.tables();
+        let mut pager = Pager::new(&filter);
+        let ids = filter.ids();
+        if ids.start < ids.end {
+            for (id, kept) in tables.deliveries.range(ids).rev() {
+                if !pager.look(*id, || Ok(Some(kept.record.row.clone())))? {
+                    break;
+                }
+            }
+        }
+        let records = pager.hits.iter().filter_map(|row| {
+            let kept = tables.deliveries.get(&row.id)?;
+            Some(kept.record.clone())
+        });
+        Ok(Page {
+            deliveries: records.collect(),
+            next: pager.next,
+        })
+    }
+
+    async fn sweep(&self) -> Result<u64, LedgerError> {
+        let now = self.clock.unix_ms();
+        let all = DeliveryId::from_bytes([0xff; 16]);
+        Ok(self.tables().sweep(all, now))
+    }
+
+    async fn claims(&self, age: Duration) -> Result<Vec<Claim>, LedgerError> {
+        let from = DeliveryId::lowest_at(self.ago(age));
+        let tables = self.tables();
+        let claims = tables.deliveries.range(from..).filter_map(|(_, kept)| {
+            Some(Claim {
+                key: kept.claim?,
+                fingerprint: kept.fingerprint,
+                record: kept.record.clone(),
+            })
+        });
+        Ok(claims.collect())
+    }
+
+    async fn expire(&self, claims: Duration, rows: Duration) -> Result<(), LedgerError> {
+        let stale = DeliveryId::lowest_at(self.ago(claims));
+        let old = self.ago(rows);
+        let now = self.clock.unix_ms();
+        let mut tables = self.tables();
+        tables.sweep(stale, now);
+        tables.clear_claims(stale.max(DeliveryId::lowest_at(old)));
+        tables.deliveries = tables.deliveries.split_off(&DeliveryId::lowest_at(old));
+        tables.decisions = tables.decisions.split_off(&DecisionId::lowest_at(old));
+        Ok(())
+    }
+
+    async fn flush(&self) -> Result<(), LedgerError> {
+        Ok(())
+    }
+
+    fn backlog(&self) -> Backlog {
+        Backlog::default()
+    }
+
+    async fn close(&self) {}
+}

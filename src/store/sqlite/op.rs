@@ -1,0 +1,105 @@
+//! What the writer is asked to do, and whether somebody waits for it.
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::claims::Claims;
+use crate::{
+    domain::id::{AttemptId, DeliveryId},
+    store::{
+        LedgerError,
+        record::{AttemptResult, AttemptRow, DecisionRow, DeliveryResult, Intent},
+    },
+};
+
+/// A step of upkeep. It may be run again after a transaction that failed.
+pub(super) type Step = Box<dyn FnMut(&Connection, &mut Claims) -> rusqlite::Result<u64> + Send>;
+
+/// One thing to be written.
+pub(super) enum Op {
+    /// A delivery with its first attempt.
+    Record(Box<Intent>),
+    /// A further attempt, and whether it is kept while the ledger is away.
+    Attempt(Box<AttemptRow>, bool),
+    /// How an attempt went.
+    SettleAttempt(AttemptId, AttemptResult),
+    /// How a delivery went.
+    SettleDelivery(DeliveryId, DeliveryResult),
+    /// A decision, with the delivery it refused.
+    Refusal(Box<(DecisionRow, Option<Intent>)>),
+    /// A step of upkeep.
+    Upkeep(Step),
+}
+
+impl Op {
+    /// Whether it is kept in memory while the ledger is away.
+    pub(super) fn spools(&self) -> bool {
+        match self {
+            Self::Record(intent) => intent.spool,
+            Self::Attempt(_, spools) => *spools,
+            Self::SettleAttempt(..) | Self::SettleDelivery(..) | Self::Refusal(_) => true,
+            Self::Upkeep(_) => false,
+        }
+    }
+
+    /// Whether it makes a row, rather than changing one.
+    pub(super) fn is_row(&self) -> bool {
+        match self {
+            Self::Record(_) | Self::Attempt(..) | Self::Refusal(_) => true,
+            Self::SettleAttempt(..) | Self::SettleDelivery(..) | Self::Upkeep(_) => false,
+        }
+    }
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Done {
+    /// It is written.
+    Written,
+    /// Nothing was written: this delivery holds the claim.
+    ClaimedBy(DeliveryId),
+    /// Upkeep changed this many rows.
+    Changed(u64),
+}
+
+/// Where the answer is awaited.
+pub(super) type Reply = oneshot::Sender<Result<Done, LedgerError>>;
+
+/// A thing to be written, on its way to the writer.
+pub(super) struct Entry {
+    pub(super) op: Op,
+    /// Who waits for it.
+    pub(super) reply: Option<Reply>,
+    /// What came of it in the open transaction.
+    pub(super) done: Option<Done>,
+    /// Whether it is counted as spooled.
+    pub(super) spooled: bool,
+}
+
+impl Entry {
+    pub(super) fn new(op: Op, reply: Option<Reply>) -> Self {
+        Self {
+            op,
+            reply,
+            done: None,
+            spooled: false,
+        }
+    }
+
+    /// Whether nobody waits for it any more.
+    pub(super) fn is_orphan(&self) -> bool {
+        self.reply.as_ref().is_none_or(oneshot::Sender::is_closed)
+    }
+
+    /// Whether it was taken back: its caller has given up, and it is not to be kept.
+    pub(super) fn is_taken_back(&self) -> bool {
+        self.is_orphan() && !self.op.spools()
+    }
+
+    /// Answers whoever waits; the caller may have given up meanwhile.
+    pub(super) fn answer(&mut self, answer: Result<Done, LedgerError>) {
+        if let Some(reply) = self.reply.take() {
+            drop(reply.send(answer));
+        }
+    }
+}

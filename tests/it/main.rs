@@ -1,0 +1,31 @@
+//! Tollgate from the outside: the whole gateway over real sockets, against simulated vendors.
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod bad_input;
+mod bodies;
+mod credentials;
+mod drain;
+mod duplicates;
+mod gateway_away;
+mod grpc_callers;
+mod grpc_deliveries;
+mod grpc_requests;
+mod grpc_tools;
+mod guard;
+mod hang_up;
+mod ledger_away;
+mod overload;
+mod provider_faults;
+mod provider_time;
+mod reload;
+mod tls;
+
+mod process_kill;
+mod process_leaks;
+mod process_life;
+mod process_python;
+mod process_sandbox;
+mod process_split;
+mod process_start;
+mod process_tls;
+mod support;
