@@ -16,7 +16,7 @@ mod product;
 mod report;
 mod rounds;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use tokio::{
@@ -55,20 +55,21 @@ fn start(arguments: &[String]) -> Result<()> {
 
 fn part(arguments: &[String]) -> Result<Part> {
     let words: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let plan = |seconds: &str, product| -> Result<Part> {
+    let plan = |product: Option<&str>, seconds: &str| -> Result<Part> {
         let seconds = seconds.parse().context("seconds must be a number")?;
+        let product = product.map(PathBuf::from);
         Ok(Part::Driver(rounds::Plan { seconds, product }))
     };
     match words[..] {
-        [] => plan("10", true),
-        ["--seconds", seconds] => plan(seconds, true),
-        ["--floor-only", "--seconds", seconds] => plan(seconds, false),
+        ["--product", product] => plan(Some(product), "10"),
+        ["--product", product, "--seconds", seconds] => plan(Some(product), seconds),
+        ["--floor-only", "--seconds", seconds] => plan(None, seconds),
         ["phone-company"] => Ok(Part::PhoneCompany),
         ["floor", provider, body] => Ok(Part::Floor {
             provider: provider.to_owned(),
             body: body.parse()?,
         }),
-        _ => bail!("usage: send [--floor-only] [--seconds N]"),
+        _ => bail!("usage: send --product BINARY | --floor-only [--seconds N]"),
     }
 }
 

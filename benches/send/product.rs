@@ -17,9 +17,6 @@ use tollgate::{
 
 use crate::process::Running;
 
-/// The binary that is measured.
-pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_tollgate");
-
 /// What Okta shows us.
 pub(crate) const SECRET: &str = "bench-hook-secret-0123456789";
 
@@ -36,12 +33,19 @@ pub(crate) struct Started {
 }
 
 /// Starts Tollgate in `folder`, where its ledger and its log will be.
-pub(crate) async fn start(folder: &Path, provider: &str, outbound: &Outbound) -> Result<Started> {
+pub(crate) async fn start(
+    binary: &Path,
+    folder: &Path,
+    provider: &str,
+    outbound: &Outbound,
+) -> Result<Started> {
+    let binary = fs::canonicalize(binary);
+    let binary = binary.context("there is no such product; scripts/bench.sh builds it")?;
     let [public, grpc, admin] = free_addresses()?;
     let file = folder.join("tollgate.yaml");
     fs::write(&file, configuration(public, grpc, admin, provider))?;
     let log = folder.join("log.json");
-    let mut command = Command::new(BINARY);
+    let mut command = Command::new(binary);
     command.arg("serve").arg("--config").arg(&file);
     command.current_dir(folder);
     command.env("BENCH_HOOK_SECRET", SECRET);

@@ -1,6 +1,10 @@
 //! The rounds: floor and product under the same load in turns, so that whatever the machine does meanwhile meets both.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use tollgate::{config, outbound::Outbound};
@@ -8,7 +12,7 @@ use tollgate::{config, outbound::Outbound};
 use crate::{
     load::{self, CONNECTIONS, Seen},
     process::Running,
-    product::{self, BINARY, SECRET},
+    product::{self, SECRET},
     report::{Rest, Stretch, Subject, table},
 };
 
@@ -21,8 +25,8 @@ const USUAL_FORM: usize = 90;
 pub(crate) struct Plan {
     /// Seconds of each stretch of load.
     pub(crate) seconds: u32,
-    /// Whether the product is measured too.
-    pub(crate) product: bool,
+    /// The product's binary; without one only the floor is measured.
+    pub(crate) product: Option<PathBuf>,
 }
 
 /// A server under load, and what it showed so far.
@@ -52,8 +56,8 @@ pub(crate) async fn measure(plan: &Plan) -> Result<String> {
     };
     let mut measured = Vec::new();
     let mut form = USUAL_FORM;
-    if plan.product {
-        let mut tollgate = bench.start_product(folder.path()).await?;
+    if let Some(binary) = &plan.product {
+        let mut tollgate = bench.start_product(binary, folder.path()).await?;
         form = bench.warm(&mut tollgate).await?;
         measured.push(tollgate);
     }
@@ -77,13 +81,13 @@ pub(crate) async fn measure(plan: &Plan) -> Result<String> {
 }
 
 impl Bench {
-    async fn start_product(&self, folder: &std::path::Path) -> Result<Measured> {
-        let started = product::start(folder, &self.company, &self.outbound).await?;
+    async fn start_product(&self, binary: &Path, folder: &Path) -> Result<Measured> {
+        let started = product::start(binary, folder, &self.company, &self.outbound).await?;
         let rest = Rest {
             resident_idle: started.running.resident()?,
             resident_after: 0.0,
             start: Some(started.took),
-            binary: Some(fs::metadata(BINARY)?.len()),
+            binary: Some(fs::metadata(binary)?.len()),
         };
         Ok(Measured {
             subject: Subject::new("tollgate", rest),

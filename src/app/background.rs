@@ -73,8 +73,9 @@ async fn remove_old_rows(gateway: Option<Gateway>) {
     let mut minute = every(MINUTE);
     loop {
         minute.tick().await;
-        if let Some(gateway) = &gateway {
+        if let Some(gateway) = gateway.clone() {
             gateway.expire().await;
+            aside(move || gateway.drop_idle()).await;
         }
     }
 }

@@ -160,6 +160,11 @@ impl Gateway {
         self.dispatcher.upkeep();
     }
 
+    /// What is due every minute and takes its time.
+    pub(super) fn drop_idle(&self) {
+        self.dispatcher.policy().guard.drop_idle();
+    }
+
     /// What is due every minute.
     pub(super) async fn expire(&self) {
         if let Err(problem) = self.ledger.expire(CLAIMS, self.keep).await {

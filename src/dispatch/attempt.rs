@@ -2,11 +2,13 @@
 //! request keeps its slot, and its late answer is recorded and starts nothing further.
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use futures_util::FutureExt;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     channels::{
@@ -49,8 +51,14 @@ impl Tally {
     }
 
     /// Every attempt, in order.
+    #[cfg(test)]
     pub(super) fn attempts(&self) -> Vec<AttemptRow> {
         self.known().attempts.clone()
+    }
+
+    /// How many attempts have begun.
+    pub(super) fn count(&self) -> usize {
+        self.known().attempts.len()
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -80,24 +88,23 @@ impl Dispatcher {
         let attempt = begun.message.attempt;
         let tally = begun.tally.clone();
         let gate = WriteGate::default();
-        let (answer, answered) = oneshot::channel();
-        let request = self.clone().request(
+        let mut request = Box::pin(self.clone().request(
             begun.configured.clone(),
             begun.slot,
             begun.message,
             gate.clone(),
             tally.clone(),
-            answer,
-        );
-        let request = self.tracker.spawn(request);
-        match tokio::time::timeout(begun.time, answered).await {
+        ));
+        let answer = AssertUnwindSafe(&mut request).catch_unwind();
+        match tokio::time::timeout(begun.time, answer).await {
             Ok(Ok(ended)) => ended,
-            // The task is gone without an answer: a bug in a kind.
-            Ok(Err(_)) => self.give_up(attempt, &tally, &gate, ("panic", Duration::ZERO)),
-            Err(_) => {
+            // A bug in a kind.
+            Ok(Err(_panic)) => self.give_up(attempt, &tally, &gate, ("panic", Duration::ZERO)),
+            Err(_elapsed) => {
                 let ended = self.give_up(attempt, &tally, &gate, ("timeout", begun.time));
-                if !gate.written() {
-                    request.abort();
+                if gate.written() {
+                    // It lives on by itself. One that was not written is called back by being dropped.
+                    self.tracker.spawn(request);
                 }
                 ended
             }
@@ -131,8 +138,7 @@ impl Dispatcher {
         message: Message,
         gate: WriteGate,
         tally: Arc<Tally>,
-        answer: oneshot::Sender<Ended>,
-    ) {
+    ) -> Ended {
         let began = self.clock.now();
         let sending = configured.provider.send(&message, &gate);
         let ended = tokio::time::timeout(self.settings.linger, sending).await;
@@ -151,8 +157,7 @@ impl Dispatcher {
                 .counter(Metric::LateAnswers, &labels)
                 .increment(1);
         }
-        // Nobody waits any more: the answer is recorded, which is all that is left to do.
-        drop(answer.send(ended));
+        ended
     }
 
     /// Learns an attempt's result, and corrects the delivery where its caller has had an answer already. What is known

@@ -11,6 +11,7 @@ use std::{
 };
 
 use dashmap::{DashMap, mapref::entry::Entry};
+use foldhash::fast::RandomState;
 use tokio::sync::watch;
 
 use crate::{
@@ -34,7 +35,8 @@ pub struct Claims(Arc<Shared>);
 
 struct Shared {
     clock: Clock,
-    held: DashMap<KeyedHash, Held>,
+    /// The keys are hashes under a secret already, so that nobody can aim two at each other.
+    held: DashMap<KeyedHash, Held, RandomState>,
     count: AtomicUsize,
     /// Final claims in the order in which they end.
     ending: Mutex<VecDeque<(Instant, KeyedHash, DeliveryId)>>,
@@ -89,7 +91,7 @@ impl Claims {
     pub fn new(clock: Clock) -> Self {
         Self(Arc::new(Shared {
             clock,
-            held: DashMap::new(),
+            held: DashMap::default(),
             count: AtomicUsize::new(0),
             ending: Mutex::new(VecDeque::new()),
         }))
@@ -209,11 +211,9 @@ impl Held {
 impl Waiter {
     /// The result, once there is one.
     pub async fn result(mut self) -> Outcome {
-        let unsaid = bug(self.delivery);
-        match self.results.wait_for(Option::is_some).await {
-            Ok(result) => result.clone().unwrap_or(unsaid),
-            Err(_) => unsaid,
-        }
+        let said = self.results.wait_for(Option::is_some).await;
+        let said = said.ok().and_then(|result| result.clone());
+        said.unwrap_or_else(|| bug(self.delivery))
     }
 }
 

@@ -167,7 +167,7 @@ impl Dispatcher {
 
     /// The best that the attempts came to.
     fn answer(self: &Arc<Self>, delivery: &Delivery, left: Left) -> Outcome {
-        if !delivery.tally.attempts().is_empty() {
+        if delivery.tally.count() > 0 {
             return self.conclude(delivery.id, &delivery.tally, left);
         }
         match left {
@@ -203,7 +203,7 @@ impl Dispatcher {
             outcome = word,
             channel,
             provider.name = best.map_or("", |attempt| attempt.provider.as_str()),
-            attempts = delivery.tally.attempts().len(),
+            attempts = delivery.tally.count(),
             duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             "delivery concluded"
         );

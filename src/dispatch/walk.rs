@@ -143,7 +143,7 @@ impl Dispatcher {
     /// Records an attempt before it is made.
     async fn permit(&self, delivery: &Delivery, id: AttemptId, step: &Step) -> Permission {
         let attempt = self.attempt_row(id, step);
-        let permission = if delivery.tally.attempts().is_empty() {
+        let permission = if delivery.tally.count() == 0 {
             let row = self.row(delivery.id, &delivery.request, State::Sending);
             self.record_first(row, delivery.claim, attempt.clone(), delivery.deadline)
                 .await

@@ -76,11 +76,18 @@ impl Limits {
             .collect()
     }
 
-    /// Drops idle keys, and notes which limits are full.
-    pub fn upkeep(&self) {
+    /// Drops idle keys. This looks at every key there is.
+    pub fn drop_idle(&self) {
         for limit in &self.0 {
             limit.counters.keyed.retain_recent();
             limit.counters.shared.retain_recent();
+        }
+        self.upkeep();
+    }
+
+    /// Notes which limits are full.
+    pub fn upkeep(&self) {
+        for limit in &self.0 {
             let full = limit.counters.keyed.len() >= MAX_KEYS;
             limit.counters.full.store(full, Ordering::Relaxed);
         }
@@ -156,7 +163,8 @@ impl Limit {
     }
 }
 
-type Keyed = RateLimiter<u64, DashMapStateStore<u64>, GuardClock, NoOpMiddleware<Instant>>;
+type Keyed =
+    RateLimiter<u64, DashMapStateStore<u64, RandomState>, GuardClock, NoOpMiddleware<Instant>>;
 
 struct Counters {
     keyed: Keyed,
@@ -262,7 +270,7 @@ mod tests {
         }
         assert_eq!(limits.keys(), [("one".to_owned(), 100)]);
         time.advance(Duration::from_mins(1));
-        limits.upkeep();
+        limits.drop_idle();
         assert_eq!(limits.keys(), [("one".to_owned(), 0)]);
     }
 

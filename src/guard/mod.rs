@@ -119,9 +119,14 @@ impl Guard {
         self.limits.keys()
     }
 
-    /// Drops idle keys; due every few seconds.
+    /// Notes which limits are full; due every second.
     pub fn upkeep(&self) {
         self.limits.upkeep();
+    }
+
+    /// Drops idle keys; due every minute. It takes time with millions of them.
+    pub fn drop_idle(&self) {
+        self.limits.drop_idle();
     }
 
     fn take(&self, request: &Request<'_>, admission: &mut Admission) {

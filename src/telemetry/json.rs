@@ -115,7 +115,12 @@ impl Visit for Fields<'_> {
         if field.name() == LIBRARY_TARGET {
             self.target = Some(value.to_owned());
         }
-        self.text(field, format_args!("{value}"));
+        if !field.name().starts_with(OF_LIBRARIES) {
+            self.name(field);
+            self.line.push('"');
+            escape(self.line, value);
+            self.line.push('"');
+        }
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {

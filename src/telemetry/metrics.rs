@@ -7,6 +7,8 @@ use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 
+use super::series::Series;
+
 /// Bounds of the time histograms, in seconds.
 const BUCKETS: [f64; 12] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
@@ -148,10 +150,13 @@ impl Label {
     }
 }
 
-/// The process's metrics. Handles are made once and kept by whoever counts often.
+/// The process's metrics.
 pub struct Metrics {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
+    counters: Series<Counter>,
+    gauges: Series<Gauge>,
+    histograms: Series<Histogram>,
 }
 
 impl Metrics {
@@ -172,7 +177,13 @@ impl Metrics {
             }
         }
         let handle = recorder.handle();
-        let metrics = Self { recorder, handle };
+        let metrics = Self {
+            recorder,
+            handle,
+            counters: Series::default(),
+            gauges: Series::default(),
+            histograms: Series::default(),
+        };
         let version = [(Label::Version, env!("CARGO_PKG_VERSION"))];
         metrics.gauge(Metric::BuildInfo, &version).set(1.0);
         metrics
@@ -181,20 +192,25 @@ impl Metrics {
     /// A counter's handle.
     pub fn counter(&self, metric: Metric, labels: &[(Label, &str)]) -> Counter {
         debug_assert_eq!(metric.shape(), Shape::Counter);
-        self.recorder.register_counter(&key(metric, labels), &META)
+        let make = || self.recorder.register_counter(&key(metric, labels), &META);
+        self.counters.get(metric, labels, make)
     }
 
     /// A gauge's handle.
     pub fn gauge(&self, metric: Metric, labels: &[(Label, &str)]) -> Gauge {
         debug_assert_eq!(metric.shape(), Shape::Gauge);
-        self.recorder.register_gauge(&key(metric, labels), &META)
+        let make = || self.recorder.register_gauge(&key(metric, labels), &META);
+        self.gauges.get(metric, labels, make)
     }
 
     /// A histogram's handle; it is fed seconds.
     pub fn seconds(&self, metric: Metric, labels: &[(Label, &str)]) -> Histogram {
         debug_assert_eq!(metric.shape(), Shape::Seconds);
-        self.recorder
-            .register_histogram(&key(metric, labels), &META)
+        let make = || {
+            let key = key(metric, labels);
+            self.recorder.register_histogram(&key, &META)
+        };
+        self.histograms.get(metric, labels, make)
     }
 
     /// Everything in the Prometheus text format.

@@ -5,3 +5,4 @@ pub mod metrics;
 pub mod setup;
 
 mod json;
+mod series;

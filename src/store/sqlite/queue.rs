@@ -107,6 +107,9 @@ impl Queue {
         let mut state = self.lock();
         if let Some(pause) = retry {
             state = self.pause(state, pause);
+        } else if state.awaited > 0 {
+            // Whoever came while the last batch was written is not alone for long. Nobody has to wake the writer.
+            state = self.pause(state, self.tuning.gather);
         } else {
             state = self.until_due(state);
         }
@@ -182,7 +185,7 @@ impl Queue {
         self.wake.notify_one();
     }
 
-    /// Waits out an outage's pause, unless the end has come.
+    /// Waits a while, unless the end has come.
     fn pause<'s>(&'s self, state: MutexGuard<'s, State>, pause: Duration) -> MutexGuard<'s, State> {
         let waited = (self.wake).wait_timeout_while(state, pause, |state| !state.closed);
         waited.unwrap_or_else(PoisonError::into_inner).0

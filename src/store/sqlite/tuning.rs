@@ -9,6 +9,9 @@ pub(super) struct Tuning {
     pub(super) queue: usize,
     /// The largest transaction, in operations: at some 6 µs each it delays the last one by 3 ms.
     pub(super) batch: usize,
+    /// How long the writer waits for company where somebody came while it wrote: at most that much later is a send
+    /// committed, and one transaction does the work of many.
+    pub(super) gather: Duration,
     /// How long a result may wait for company.
     pub(super) linger: Duration,
     /// How long the writer waits for somebody else who holds the database before it is away. Callers wait 100 ms.
@@ -28,6 +31,7 @@ impl Tuning {
         Self {
             queue: 8192,
             batch: 512,
+            gather: Duration::from_millis(1),
             linger: Duration::from_millis(20),
             patience: Duration::from_millis(50),
             retry: Duration::from_millis(100),
