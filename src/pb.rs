@@ -19,13 +19,23 @@ pub mod v1 {
     tonic::include_proto!("tollgate.v1");
 }
 
+/// Package `tollgate.channel.v1`: what a channel plugin offers.
+pub mod plugin {
+    #![expect(
+        clippy::pedantic,
+        clippy::allow_attributes,
+        reason = "generated; documented in proto/"
+    )]
+    tonic::include_proto!("tollgate.channel.v1");
+}
+
 /// The compiled descriptors, for reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 /// Messages that carry a code, a number or an id of a person say only that they are there.
 macro_rules! private_debug {
-    ($($message:ident),*) => {
-        $(impl fmt::Debug for v1::$message {
+    ($($package:ident::$message:ident),* $(,)?) => {
+        $(impl fmt::Debug for $package::$message {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(concat!(stringify!($message), "(***)"))
             }
@@ -33,7 +43,17 @@ macro_rules! private_debug {
     };
 }
 
-private_debug!(Recipient, Passcode, SendOtpRequest, DeliveryFilter);
+private_debug!(
+    v1::Recipient,
+    v1::Passcode,
+    v1::SendOtpRequest,
+    v1::DeliveryFilter,
+    plugin::Recipient,
+    plugin::SendRequest,
+    v1::GetPreferenceRequest,
+    v1::SetPreferenceRequest,
+    v1::DeletePreferenceRequest,
+);
 
 /// Declares both directions between an enum of the wire and one of the domain.
 macro_rules! same_words {
@@ -111,7 +131,11 @@ mod tests {
             message: "Your code is 482913".to_owned(),
             ..Default::default()
         };
-        let shown = format!("{request:?} {:?}", request.passcode);
+        let plugins = plugin::SendRequest {
+            code: "482913".to_owned(),
+            ..Default::default()
+        };
+        let shown = format!("{request:?} {:?} {plugins:?}", request.passcode);
         assert!(
             !shown.contains("4829") && !shown.contains("5678"),
             "{shown}"

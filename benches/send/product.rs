@@ -10,15 +10,25 @@ use std::{
 use anyhow::{Context, Result, bail};
 use http::{HeaderMap, Method, StatusCode};
 use tokio::process::Command;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tollgate::{
     clock::Clock,
-    outbound::{Outbound, Request, WriteGate},
+    config::secret::Secret,
+    outbound::{
+        Outbound, Request, WriteGate,
+        channel::{self, Remote},
+    },
+    pb::v1::{self, preference_service_client::PreferenceServiceClient},
 };
+use tower::BoxError;
 
 use crate::process::Running;
 
 /// What Okta shows us.
 pub(crate) const SECRET: &str = "bench-hook-secret-0123456789";
+
+/// What the gRPC client shows.
+const TOKEN: &str = "bench-grpc-token-0123456789";
 
 /// Longest that a start may take.
 const START_WITHIN: Duration = Duration::from_secs(20);
@@ -50,6 +60,7 @@ pub(crate) async fn start(
     command.current_dir(folder);
     command.env("BENCH_HOOK_SECRET", SECRET);
     command.env("BENCH_AUTH_TOKEN", "bench-auth-token-0123456789");
+    command.env("BENCH_TOKEN", TOKEN);
     command.stdout(File::create(&log)?);
     command.stderr(File::options().append(true).open(&log)?);
     let clock = Clock::system();
@@ -62,11 +73,35 @@ pub(crate) async fn start(
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
+    let took = clock.now() - begun;
+    store_preference(grpc).await?;
     Ok(Started {
         running,
         address: public.to_string(),
-        took: clock.now() - begun,
+        took,
     })
+}
+
+/// Stores somebody's preference: from then on everybody is looked up.
+async fn store_preference(gateway: SocketAddr) -> Result<()> {
+    let stop = CancellationToken::new();
+    let remote = Remote {
+        url: format!("http://{gateway}"),
+        ca: None,
+        token: Some(Secret::fixed(TOKEN)),
+    };
+    let channel = channel::connect::<BoxError>(remote, stop.clone(), &TaskTracker::new())?;
+    let mut request = tonic::Request::new(v1::SetPreferenceRequest {
+        tenant: "bench".to_owned(),
+        user_id: "00u-nobody-of-the-load".to_owned(),
+        channels: vec![v1::Channel::Whatsapp.into()],
+        ..v1::SetPreferenceRequest::default()
+    });
+    request.set_timeout(START_WITHIN);
+    let mut client = PreferenceServiceClient::new(channel);
+    client.set_preference(request).await?;
+    stop.cancel();
+    Ok(())
 }
 
 /// Three addresses that were free a moment ago.
@@ -105,12 +140,20 @@ fn configuration(
     format!(
         r#"allow_test_providers: true
 public: {{ listen: "{public}" }}
-grpc: {{ listen: "{grpc}" }}
+grpc:
+  listen: "{grpc}"
+  clients: [ {{ name: bench, token: {{ env: BENCH_TOKEN }}, tenants: [bench], methods: [SetPreference] }} ]
 admin: {{ listen: "{admin}" }}
 ledger: {{ url: "sqlite://tollgate.db" }}
 log: {{ level: info, format: json }}
 providers:
-  twilio:
+  one:
+    kind: twilio
+    account_sid: AC00000000000000000000000000000001
+    auth_token: {{ env: BENCH_AUTH_TOKEN }}
+    base_url: "http://{provider}"
+    senders: {{ default: "+15005550006" }}
+  two:
     kind: twilio
     account_sid: AC00000000000000000000000000000001
     auth_token: {{ env: BENCH_AUTH_TOKEN }}
@@ -118,10 +161,13 @@ providers:
     senders: {{ default: "+15005550006" }}
 tenants:
   bench:
+    brand: Bench
     countries: {{ allow: [GB] }}
+    templates:
+      - {{ channels: [sms], locale: en, text: "{{{{ code }}}} is your code for {{{{ brand }}}}. It expires in {{{{ minutes }}}} minutes." }}
     okta: {{ auth: {{ secrets: [ {{ env: BENCH_HOOK_SECRET }} ] }} }}
 routes:
-  - {{ channel: sms, try: [twilio] }}
+  - {{ channel: sms, try: [one, two], pick: weight, weights: {{ one: 3 }} }}
 "#
     )
 }

@@ -6,7 +6,7 @@ use crate::{
     channels::{directory::Directory, kind::Site},
     config::Config,
     dispatch::{Dispatcher, Settings, policy::Policy},
-    domain::{channel::Channel, privacy::PrivacyKeys},
+    domain::privacy::PrivacyKeys,
     grpc::{caller::Caller, door::Door},
     guard::Guard,
     outbound::Outbound,
@@ -14,7 +14,7 @@ use crate::{
 };
 
 use super::{
-    Shared, privacy,
+    Shared, privacy, routes,
     start::{Missing, StartError},
 };
 
@@ -62,7 +62,7 @@ impl Read {
         let directory = Directory::build(&config.providers, site).map_err(StartError::Settings);
         let directory = missing.keep(directory)?;
         if let Some(directory) = &directory {
-            missing.keep(check_routes(config, directory))?;
+            missing.keep(routes::check(config, directory).map_err(StartError::Settings))?;
         }
         let clients = missing.keep(clients(config, shared))?;
         match (keys, directory, clients) {
@@ -116,11 +116,11 @@ impl Gateway {
             .recover()
             .await
             .map_err(|problem| StartError::Ledger(problem.to_string()))?;
-        let door = Door::new(
-            dispatcher.clone(),
-            shared.clock.clone(),
-            config.grpc.max_in_flight,
-        );
+        let (learner, stop) = (dispatcher.clone(), shared.ending.clone());
+        shared
+            .tasks
+            .spawn(async move { learner.preferences().learn(stop).await });
+        let door = Door::new(dispatcher.clone(), &shared.clock, config.grpc.max_in_flight);
         door.callers().replace(clients);
         Ok(Self {
             door,
@@ -142,7 +142,7 @@ impl Gateway {
             .directory
             .rebuild(&config.providers, site)
             .map_err(StartError::Settings)?;
-        check_routes(config, &directory)?;
+        routes::check(config, &directory).map_err(StartError::Settings)?;
         let clients = clients(config, &self.shared)?;
         let guard = Guard::new(&config.guard, &self.shared.clock, Some(&before.guard));
         self.dispatcher
@@ -162,7 +162,7 @@ impl Gateway {
 
     /// What is due every minute and takes its time.
     pub(super) fn drop_idle(&self) {
-        self.dispatcher.policy().guard.drop_idle();
+        self.dispatcher.drop_idle();
     }
 
     /// What is due every minute.
@@ -204,32 +204,6 @@ fn site<'a>(
         clock: &shared.clock,
         public_url: &config.public.url,
         allow_test_providers: config.allow_test_providers || sandbox,
-    }
-}
-
-/// A route may only name providers that speak its channel.
-fn check_routes(config: &Config, directory: &Directory) -> Result<(), StartError> {
-    let shared = ("routes".to_owned(), &config.routes);
-    let own = config.tenants.iter();
-    let own = own.map(|(name, tenant)| (format!("tenants.{name}.routes"), &tenant.routes));
-    let mut problems = Vec::new();
-    for (path, routes) in std::iter::once(shared).chain(own) {
-        for (index, route) in routes.iter().enumerate() {
-            let channel = Channel::from(route.channel);
-            let mute = route.providers.iter().filter(|name| {
-                let provider = directory.get(name);
-                provider.is_some_and(|one| !one.provider.capability().channels.contains(channel))
-            });
-            problems.extend(mute.map(|name| {
-                let problem = format!("provider {name} cannot send over {}", channel.as_str());
-                (format!("{path}[{index}].try"), problem)
-            }));
-        }
-    }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(StartError::Settings(problems))
     }
 }
 

@@ -8,6 +8,7 @@ mod gateway;
 mod observer;
 mod privacy;
 mod reload;
+mod routes;
 #[cfg(test)]
 mod tests;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    adapters::okta::{answer::Class, observer::Observer},
+    adapters::okta::{answer::Class, observer::Observer, profile::Lookup},
     config::tenants::Answer,
     telemetry::metrics::{Label, Metric, Metrics},
 };
@@ -41,6 +41,11 @@ impl Observer for Counting {
     fn unknown_request_type(&self, tenant: &str) {
         let labels = [(Label::Tenant, tenant), (Label::Field, "requestType")];
         self.one(Metric::HookUnknown, &labels);
+    }
+
+    fn profile(&self, tenant: &str, lookup: Lookup) {
+        let labels = [(Label::Tenant, tenant), (Label::Outcome, lookup.as_str())];
+        self.one(Metric::ProfileLookups, &labels);
     }
 
     fn unauthenticated(&self) {

@@ -21,6 +21,11 @@ use crate::{
 const SOON: Duration = Duration::from_secs(10);
 
 async fn build(routes: &str) -> Result<App, StartError> {
+    let providers = "stub: { kind: stub, channels: [sms] }";
+    build_with(providers, "countries: { allow: [US] }", routes).await
+}
+
+async fn build_with(providers: &str, tenant: &str, routes: &str) -> Result<App, StartError> {
     let text = format!(
         r#"
 public: {{ listen: "127.0.0.1:0" }}
@@ -28,14 +33,14 @@ grpc: {{ listen: "127.0.0.1:0" }}
 admin: {{ listen: "127.0.0.1:0" }}
 ledger: {{ url: "memory:" }}
 drain: {{ propagation_delay: 0s, deadline: 60s }}
-providers: {{ stub: {{ kind: stub, channels: [sms] }} }}
-tenants: {{ acme: {{ countries: {{ allow: [US] }} }} }}
+providers: {{ {providers} }}
+tenants: {{ acme: {{ {tenant} }} }}
 routes: [{routes}]
 "#
     );
     let options = Options {
         role: Role::All,
-        variables: Variables::default(),
+        variables: Variables::from_iter([("LINE_TOKEN", "a-token-of-line")]),
         file: None,
         sandbox: true,
     };
@@ -61,6 +66,54 @@ async fn a_route_over_a_channel_that_its_provider_lacks_is_no_start() {
         problem.to_string(),
         "routes[1].try: provider stub cannot send over voice"
     );
+}
+
+#[tokio::test]
+async fn the_cheapest_cannot_be_picked_where_no_price_is_known() {
+    let routes = "{ channel: sms, try: [a, b], pick: cost }";
+    let build = async |prices: &str| {
+        let providers = format!(
+            "a: {{ kind: stub, channels: [sms, voice] }}, b: {{ kind: stub, channels: [sms, voice]{prices} }}"
+        );
+        build_with(&providers, "countries: { allow: [US] }", routes).await
+    };
+    assert!(build(", prices: { sms: { US: 0.01 } }").await.is_ok());
+    for prices in ["", ", prices: { voice: { default: 0.01 } }"] {
+        let refused = build(prices).await;
+        let problem = refused.err().expect("it must be refused").to_string();
+        let wanted =
+            "routes[0].pick: none of the providers has a price for sms; add prices.sms to one";
+        assert_eq!(problem, wanted);
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_that_wants_line_says_whose_word_an_id_is_taken_on() {
+    let line = "line: { kind: line, channel_access_token: { env: LINE_TOKEN } }";
+    let stub = "stub: { kind: stub, channels: [sms, line] }";
+    let providers = format!("{line}, {stub}");
+    let build = async |tenant: &str, route: &str| {
+        let tenant = format!("countries: {{ allow: [JP] }}, {tenant}");
+        let routes = format!("{{ channel: sms, try: [stub] }}, {route}");
+        build_with(&providers, &tenant, &routes).await
+    };
+    let wants = "channels: { default: [line, sms] }";
+    let by_id = "{ channel: line, try: [line] }";
+    let refused = build(wants, by_id).await;
+    let problem = refused.err().expect("it must be refused").to_string();
+    assert!(
+        problem.starts_with("tenants.acme.line.user_id_from: is required"),
+        "{problem}"
+    );
+    let says = format!("{wants}, line: {{ user_id_from: proven }}");
+    for (tenant, route) in [
+        (&*says, by_id),
+        ("channels: { default: [sms] }", by_id),
+        (wants, "{ channel: line, try: [line, stub] }"),
+    ] {
+        let started = build(tenant, route).await;
+        assert!(started.is_ok(), "{tenant} {route}");
+    }
 }
 
 #[tokio::test]

@@ -43,7 +43,8 @@ pub fn endpoint(base: &Url, segments: &[&str]) -> Url {
     url
 }
 
-fn on_this_machine(url: &Url) -> bool {
+/// Whether an address leads to this machine.
+pub fn on_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback() || ip.is_unspecified(),
         Some(Host::Ipv6(ip)) => {

@@ -1,6 +1,6 @@
 //! The configured providers by name, ready to send, and what of them outlives a reload.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
@@ -11,7 +11,10 @@ use super::{
     kinds::KINDS,
     provider::Provider,
 };
-use crate::config::providers;
+use crate::{
+    config::providers,
+    domain::{channel::Channel, price::Prices},
+};
 
 /// What is wrong with the configured providers: each problem with its path in the file.
 pub type Problems = Vec<(String, String)>;
@@ -28,6 +31,18 @@ pub struct Configured {
     pub timeout: Duration,
     /// One permit for each request that may be under way; held until the request has ended, not the waiting.
     pub slots: Arc<Semaphore>,
+    /// How many requests may begin in a second; no bound where `None`.
+    pub per_second: Option<NonZeroU32>,
+    /// What its messages cost, by channel.
+    pub prices: Vec<(Channel, Prices)>,
+}
+
+impl Configured {
+    /// What its messages on this channel cost.
+    pub fn prices(&self, channel: Channel) -> Prices {
+        let own = self.prices.iter().find(|(of, _)| *of == channel);
+        own.map(|(_, prices)| prices.clone()).unwrap_or_default()
+    }
 }
 
 impl fmt::Debug for Configured {
@@ -143,8 +158,10 @@ fn make(told: &providers::Provider, ctx: &BuildContext<'_>) -> Result<Configured
     let mut settings = told.settings.clone();
     let mut problems = BuildError::default();
     let bounds = problems.merge(Bounds::take(&mut settings));
+    let prices = bounds.as_ref().map(Bounds::read_prices);
+    let prices = prices.and_then(|prices| problems.merge(prices));
     let provider = problems.merge(kind.build(settings, ctx));
-    let (Some(bounds), Some(provider)) = (bounds, provider) else {
+    let (Some(bounds), Some(prices), Some(provider)) = (bounds, prices, provider) else {
         return Err(problems);
     };
     Ok(Configured {
@@ -153,6 +170,8 @@ fn make(told: &providers::Provider, ctx: &BuildContext<'_>) -> Result<Configured
         provider,
         timeout: bounds.timeout.0,
         slots: Arc::new(Semaphore::new(bounds.concurrency.get().into())),
+        per_second: bounds.per_second,
+        prices,
     })
 }
 
@@ -213,12 +232,14 @@ mod tests {
             .iter()
             .map(|(path, text)| format!("{path}: {text}"))
             .collect();
-        insta::assert_snapshot!(lines.join("\n"), @r#"
+        let known: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
+        let lines = lines.join("\n").replace(&known.join(", "), "[every kind]");
+        insta::assert_snapshot!(lines, @r#"
         providers.one.timeout: must be longer than nothing
         providers.one.auth_token: environment variable TOKEN is not set or cannot be read
         providers.one.senders.default: is no number (+15005550006), short code, sender name (at most 11 letters, digits, spaces or & + - _, one of them a letter) or messaging service (MG and 32 hexadecimal digits)
         providers.three.anser: unknown field `anser`, expected one of `answer`, `delay`, `channels`
-        providers.two.kind: there is no kind "twillio"; there are: stub, twilio
+        providers.two.kind: there is no kind "twillio"; there are: [every kind]
         "#);
     }
 

@@ -8,8 +8,13 @@ use http::StatusCode;
 
 use crate::{
     domain::{
-        capability::Capability, channel::Channel, failure::Failure, id::AttemptId,
-        passcode::Passcode, phone::PhoneNumber, privacy::Private,
+        capability::Capability,
+        channel::Channel,
+        failure::{Failure, Scope},
+        id::AttemptId,
+        passcode::Passcode,
+        phone::{Country, PhoneNumber},
+        privacy::Private,
     },
     outbound::{CallError, WriteGate},
 };
@@ -19,16 +24,22 @@ use crate::{
 pub struct Message {
     /// Our id of the attempt, for vendors that echo one.
     pub attempt: AttemptId,
+    /// The first attempt at this same step: where a request is repeated, what tells a vendor that it has it already.
+    pub first_attempt: AttemptId,
     /// The channel.
     pub channel: Channel,
     /// Who gets it.
     pub to: PhoneNumber,
+    /// Their LINE user id, where it is known and may be used.
+    pub line_user: Option<Private>,
     /// The code, for vendors that word the message themselves.
     pub code: Passcode,
     /// The text for message channels, or what is spoken on a call.
     pub text: Private,
-    /// BCP 47 language tag; empty where unknown.
+    /// The BCP 47 tag of the recipient's language, for vendors that have a wording for each; empty where unknown.
     pub locale: String,
+    /// The BCP 47 tag of the text's own language, for what speaks it.
+    pub language: String,
     /// How much longer the code lives.
     pub valid_for: Duration,
 }
@@ -47,22 +58,53 @@ pub struct SendError {
     pub failure: Failure,
     /// The provider's own code, or a short word of ours (`http_503`, `connect`), for the ledger.
     pub code: String,
+    /// Who else would meet it.
+    pub scope: Scope,
 }
 
 impl SendError {
+    /// A failure that everything meets which this provider sends.
+    pub fn new(failure: Failure, code: impl Into<String>) -> Self {
+        let (code, scope) = (code.into(), Scope::Provider);
+        Self {
+            failure,
+            code,
+            scope,
+        }
+    }
+
+    /// The same failure, known to reach less or further.
+    #[must_use]
+    pub fn within(self, scope: Scope) -> Self {
+        Self { scope, ..self }
+    }
+
+    /// The same failure, told by a code inside an answer of this status. What a vendor calls a fault of its own may have
+    /// come after it took the message, where the status is that of a fault too.
+    #[must_use]
+    pub fn inside(self, status: StatusCode) -> Self {
+        let doubt = self.failure == Failure::Transient && status.is_server_error();
+        let failure = if doubt {
+            Failure::Ambiguous
+        } else {
+            self.failure
+        };
+        Self { failure, ..self }
+    }
+
     /// What an HTTP status says where the vendor said nothing more. `delay` is how long it asked us to wait.
     pub fn by_status(status: StatusCode, delay: Option<Duration>) -> Self {
         let failure = match status.as_u16() {
             401..=403 => Failure::Account,
             408 => Failure::Transient,
             429 => Failure::Throttled { delay },
-            // The fault may have come after the message was taken.
-            500.. => Failure::Ambiguous,
+            // A fault may have come after the message was taken, and a success that is not understood is one all the same.
+            ..=299 | 500.. => Failure::Ambiguous,
             // A redirect of an API is a wrong address: ours to mend, like any other 4xx.
             _ => Failure::Request,
         };
         let code = format!("http_{}", status.as_u16());
-        Self { failure, code }
+        Self::new(failure, code)
     }
 }
 
@@ -72,8 +114,7 @@ impl From<CallError> for SendError {
             CallError::NotWritten(word) => (Failure::Transient, word),
             CallError::Unanswered(word) => (Failure::Ambiguous, word),
         };
-        let code = word.to_owned();
-        Self { failure, code }
+        Self::new(failure, word)
     }
 }
 
@@ -82,6 +123,13 @@ impl From<CallError> for SendError {
 pub trait Provider: Any + Send + Sync {
     /// What it can do.
     fn capability(&self) -> Capability;
+
+    /// Who a message to this country comes from, where that is one of several; `None` where failures of senders are not
+    /// told apart.
+    fn sender(&self, channel: Channel, country: Option<Country>) -> Option<&str> {
+        let _ = (channel, country);
+        None
+    }
 
     /// Makes one request, for a message on one of its channels. The gate tells whoever waits whether the request was written; once the gate is shut, nothing
     /// is written any more.

@@ -11,6 +11,7 @@ use crate::{
         load::{Source, read_file},
         schema,
     },
+    messages::review,
 };
 
 use super::{Failure, say};
@@ -45,7 +46,10 @@ impl CheckConfig {
             kinds: &kinds,
             sandbox: false,
         });
-        checked.map_err(|problems| Failure::usage(&problems))?;
+        let config = checked.map_err(|problems| Failure::usage(&problems))?;
+        for (path, warning) in review::long_messages(&config) {
+            say(format_args!("{name}: warning: {path}: {warning}"))?;
+        }
         Ok(say(format_args!("{name}: no problems found"))?)
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     sandbox::{
         configuration::{HOOK_SECRET, TENANT},
         hook::{self, Channel, Credential, OauthClient, Options, Purpose},
+        people::Person,
     },
 };
 
@@ -17,9 +18,13 @@ use super::{Failure, say, wait_for};
 /// Play Okta: call a telephony hook and judge its answer
 #[derive(Debug, Args)]
 pub(super) struct Hook {
-    /// The number that the person enrolled
-    #[arg(long, default_value = "+14155550123")]
-    phone: String,
+    /// Who signs in: one of the sandbox's people (ana, bruno, chloe, daiki, emi, felix), or Okta's id of a user, which is
+    /// made from the number when left out, so that each number is a person of its own
+    #[arg(long)]
+    user: Option<String>,
+    /// The number that the person enrolled; +14155550123 when left out
+    #[arg(long)]
+    phone: Option<String>,
     /// The hook's address
     #[arg(long, default_value_t = default_url())]
     url: String,
@@ -41,15 +46,12 @@ pub(super) struct Hook {
     /// The OAuth scope to ask for
     #[arg(long, default_value = "telephony")]
     scope: String,
-    /// What the person chose
-    #[arg(long, value_enum, default_value_t = ChannelArg::Sms)]
-    channel: ChannelArg,
+    /// What the person chose; a text message when left out
+    #[arg(long, value_enum)]
+    channel: Option<ChannelArg>,
     /// Why the code is needed
     #[arg(long, value_enum, default_value_t = PurposeArg::SignIn)]
     purpose: PurposeArg,
-    /// Okta's id of the user; made from the number when left out, so that each number is a person of its own
-    #[arg(long)]
-    user: Option<String>,
     /// The code; random when left out
     #[arg(long)]
     code: Option<String>,
@@ -92,10 +94,15 @@ impl Hook {
 
     fn options(self) -> Result<Options, Failure> {
         let credential = self.credential()?;
-        let mut options = Options::new(&self.url, credential, &self.phone);
-        options.channel = match self.channel {
-            ChannelArg::Sms => Channel::Sms,
-            ChannelArg::Voice => Channel::Voice,
+        let person = self.user.as_deref().and_then(Person::named);
+        let phone = self.phone.as_deref();
+        let phone = phone.or(person.map(|person| person.phone));
+        let phone = phone.unwrap_or(ANYBODY);
+        let mut options = Options::new(&self.url, credential, phone);
+        options.channel = match (self.channel, person) {
+            (Some(ChannelArg::Voice), _) => Channel::Voice,
+            (None, Some(person)) => person.chooses,
+            (Some(ChannelArg::Sms), _) | (None, None) => Channel::Sms,
         };
         options.purpose = match self.purpose {
             PurposeArg::Enrollment => Purpose::Enrollment,
@@ -103,7 +110,8 @@ impl Hook {
             PurposeArg::AccountUnlock => Purpose::AccountUnlock,
             PurposeArg::PasswordReset => Purpose::PasswordReset,
         };
-        options.user = self.user.unwrap_or_else(|| user_of(&self.phone));
+        let person = person.map(Person::user_id);
+        options.user = person.or(self.user).unwrap_or_else(|| user_of(phone));
         options.code = self.code;
         options.event_id = self.event_id;
         options.preview = self.preview;
@@ -132,6 +140,9 @@ impl Hook {
     }
 }
 
+/// The number of nobody in particular.
+const ANYBODY: &str = "+14155550123";
+
 /// A secret from the environment: a command line can be read by every user of the machine.
 pub(super) fn variable_of(name: &str) -> Result<Secret, Failure> {
     let value = config::environment().environment()(name).filter(|value| !value.is_empty());
@@ -154,6 +165,64 @@ fn default_url() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::people::PEOPLE;
+
+    fn options(arguments: &[&str]) -> Options {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            hook: Hook,
+        }
+        let line = <Line as clap::Parser>::try_parse_from([&["hook"], arguments].concat());
+        let options = line.expect("a command line").hook.options();
+        options.unwrap_or_else(|_| panic!("{arguments:?}"))
+    }
+
+    #[test]
+    fn the_sandboxs_people_are_known_by_name() {
+        for person in PEOPLE {
+            let options = options(&["--user", person.name]);
+            assert_eq!(options.user, person.user_id());
+            assert_eq!(options.phone, person.phone);
+            assert_eq!(options.channel, person.chooses);
+        }
+        let called = options(&[
+            "--user",
+            "ana",
+            "--channel",
+            "voice",
+            "--phone",
+            "+442079460000",
+        ]);
+        assert_eq!(called.user, PEOPLE[0].user_id());
+        assert_eq!(
+            (called.channel, &*called.phone),
+            (Channel::Voice, "+442079460000")
+        );
+    }
+
+    #[test]
+    fn anybody_else_is_known_by_id_or_number() {
+        let options = |arguments| options(arguments).user;
+        assert_eq!(
+            options(&["--user", "00u0000000000000042"]),
+            "00u0000000000000042"
+        );
+        assert_eq!(
+            options(&["--phone", "+14155550199"]),
+            "00u00000014155550199"
+        );
+        assert_eq!(options(&[]), "00u00000014155550123");
+    }
+
+    #[test]
+    fn the_help_names_everybody() {
+        let mut command = <Hook as Args>::augment_args(clap::Command::new("hook"));
+        let help = command.render_long_help().to_string();
+        for person in PEOPLE {
+            assert!(help.contains(person.name), "{}", person.name);
+        }
+    }
 
     #[test]
     fn each_number_is_a_person_of_its_own() {

@@ -1,11 +1,14 @@
 //! The commands, and what their ends say to the shell.
 
+mod call;
 mod check_config;
+mod explain;
 mod hook;
 mod sandbox;
 mod send;
 mod serve;
 mod signals;
+mod tour;
 
 use std::{
     fmt::Display,
@@ -41,6 +44,8 @@ enum Command {
     Hook(hook::Hook),
     /// Send one code over gRPC
     Send(send::Send),
+    /// Say what a send would do, and why; nothing is sent or counted
+    Explain(explain::Explain),
 }
 
 /// Why a command failed.
@@ -72,6 +77,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Sandbox(command) => command.run(),
         Command::Hook(command) => command.run(),
         Command::Send(command) => command.run(),
+        Command::Explain(command) => command.run(),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

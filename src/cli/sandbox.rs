@@ -1,25 +1,24 @@
 //! `tollgate sandbox`: everything at once, against simulated vendors.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
 use clap::Args;
-use tokio::sync::broadcast::error::RecvError;
 
 use crate::{
     app::{App, Options, Role, start::StartError},
     channels::kinds,
     clock::Clock,
-    config::{self, Config, load::Source, log::Log},
+    config::{Config, load::Source, log::Log},
     outbound::Outbound,
-    sandbox::{self, configuration::Doors, hook, inbox::Message, phone, twilio::triggers},
+    sandbox::{self, configuration::Doors, triggers},
     telemetry::setup,
 };
 
-use super::{Failure, say, signals::Signals, wait_for};
+use super::{Failure, say, signals::Signals, tour::Tour, wait_for};
 
 /// Run everything against simulated vendors; needs no file and no network
 #[derive(Debug, Args)]
-#[command(after_help = format!("Numbers that end in these digits fail on purpose:\n\n{}", triggers::table()))]
+#[command(after_help = format!("Numbers and LINE ids that end in these digits fail on purpose:\n\n{}", triggers::table()))]
 pub(super) struct Sandbox {
     /// Port of the door for Okta; 0 takes a free one
     #[arg(long, default_value_t = 8080)]
@@ -77,20 +76,18 @@ impl Sandbox {
         let app = app.map_err(|problem| Failure::Other(with_hint(problem)))?;
         let addresses = app.addresses();
         let public = addresses.public.unwrap_or(doors.public);
-        let mut arrivals = world.twilio().inbox().subscribe();
+        let mut arrivals = world.arrivals();
         let run = app.run(signals.stop.clone(), signals.reload);
+        let tour = Tour {
+            world: &world,
+            public,
+            outbound: &outbound,
+            clock: &clock,
+        };
         let watch = async {
-            let first = world.hook(public, FIRST_PHONE);
             say(welcome(public, addresses.grpc, addresses.admin))?;
-            let played = hook::play(&first, &outbound, &clock).await?;
-            say(&played)?;
-            loop {
-                match arrivals.recv().await {
-                    Ok(message) => say(ring(&message, public))?,
-                    Err(RecvError::Lagged(missed)) => say(format_args!("… and {missed} more"))?,
-                    Err(RecvError::Closed) => return Ok::<(), Failure>(()),
-                }
-            }
+            tour.show(&mut arrivals).await?;
+            tour.watch(&mut arrivals).await
         };
         tokio::select! {
             ended = run => ended?,
@@ -99,9 +96,6 @@ impl Sandbox {
         Ok(world.stop().await?)
     }
 }
-
-/// Whose phone rings first.
-const FIRST_PHONE: &str = "+14155550123";
 
 /// What keeps a port is usually another sandbox.
 fn with_hint(problem: StartError) -> anyhow::Error {
@@ -117,30 +111,15 @@ fn with_hint(problem: StartError) -> anyhow::Error {
     anyhow::anyhow!("{problem}\nend what listens there, or take another port with --{door}-port")
 }
 
-fn ring(message: &Arc<Message>, public: SocketAddr) -> String {
-    phone::ring(message, &next(public))
-}
-
-/// The command for the next code.
-fn next(public: SocketAddr) -> String {
-    let program = config::program();
-    let url = sandbox::hook_url(public, sandbox::configuration::TENANT);
-    if public.port() == 8080 {
-        format!("{program} hook --phone +819012345678")
-    } else {
-        format!("{program} hook --url {url} --phone +819012345678")
-    }
-}
-
 fn welcome(public: SocketAddr, grpc: Option<SocketAddr>, admin: Option<SocketAddr>) -> String {
     let shown = |door: Option<SocketAddr>| door.map(|at| at.to_string()).unwrap_or_default();
     format!(
-        "Tollgate's sandbox: the whole gateway, with Twilio and Okta simulated on loopback.\n\n  \
+        "Tollgate's sandbox: the whole gateway, with Twilio, Vonage, Meta, LINE and Okta simulated on loopback.\n\n  \
          Okta's hook     http://{public}/okta/acme/telephony\n  \
          gRPC            {}\n  \
          metrics, health http://{}/metrics\n\n\
-         Numbers that end in 0001 to 0012 fail on purpose (see `sandbox --help`). Ctrl-C ends it.\n\n\
-         Okta asks for the first code:\n",
+         Numbers that end in 0001 to 0014 fail on purpose (see `sandbox --help`). Ctrl-C ends it.\n\n\
+         Okta asks for a code for each of these people:\n",
         shown(grpc),
         shown(admin),
     )

@@ -7,11 +7,15 @@ use url::{Host, Url};
 use super::{problem::Problem, tree::Tree};
 
 /// Addresses that credentials or codes travel to, beyond the providers' own.
-const ADDRESSES: [&str; 3] = [
+const ADDRESSES: [&str; 4] = [
     "public/url",
+    ORG_URL,
     "tenants/*/okta/auth/oauth/issuer",
     "tenants/*/okta/auth/oauth/jwks_url",
 ];
+
+/// Where people's profiles are.
+const ORG_URL: &str = "tenants/*/okta/profile/org_url";
 
 /// Names every address that is wrong. In the sandbox, providers may be simulators.
 pub(super) fn check(tree: &Tree, sandbox: bool) -> Vec<Problem> {
@@ -92,7 +96,10 @@ fn ledger_address(tree: &Tree) -> Vec<Problem> {
 fn real_providers(tree: &Tree) -> Vec<Problem> {
     let stubs = tree.every::<String>("providers/*/kind").into_iter();
     let stubs = stubs.filter(|(_, kind)| kind == "stub");
-    let near = tree.every::<String>("providers/*/base_url").into_iter();
+    let near = ["providers/*/base_url", ORG_URL];
+    let near = near
+        .iter()
+        .flat_map(|pattern| tree.every::<String>(pattern));
     let near = near.filter(|(_, url)| Url::parse(url).is_ok_and(|url| is_loopback(&url)));
     let message = "is no real vendor; say allow_test_providers: true if that is meant";
     stubs

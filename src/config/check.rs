@@ -8,15 +8,17 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 use super::{
     path::Path,
     problem::Problem,
-    routes::Route,
+    profile::{Profile, ProfileAttributes},
+    routes::{Pick, Route},
     suggest::did_you_mean,
+    templates,
     tenants::OktaAuth,
     tree::Tree,
     values::{ChannelName, Span},
 };
 
 /// Lists that name nothing twice.
-const SETS: [&str; 14] = [
+const SETS: [&str; 19] = [
     "grpc/clients/*/name",
     "grpc/clients/*/tenants/*",
     "grpc/clients/*/methods/*",
@@ -27,14 +29,22 @@ const SETS: [&str; 14] = [
     "privacy/keys/*/id",
     "routes/*/countries/*",
     "routes/*/purposes/*",
+    "routes/*/tenants/*",
+    "routes/*/try/*",
     "tenants/*/channels/default/*",
     "tenants/*/countries/allow/*",
     "tenants/*/routes/*/countries/*",
     "tenants/*/routes/*/purposes/*",
+    "tenants/*/routes/*/try/*",
+    "tenants/*/templates/*/channels/*",
+    "tenants/*/templates/*/purposes/*",
 ];
 
 /// When Okta must have its answer: it waits three seconds at most.
 const ANSWER_WITHIN: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(2900)];
+
+/// The most of a hook's time that a look-up may take.
+const PROFILE_WITHIN: Duration = Duration::from_millis(300);
 
 /// Names every problem of the parts that have their shape; what has not was reported by the schema.
 pub(super) fn check(tree: &Tree) -> Vec<Problem> {
@@ -43,9 +53,13 @@ pub(super) fn check(tree: &Tree) -> Vec<Problem> {
         providers_exist,
         every_tenant_has_a_route,
         tenants_exist,
+        weights_are_of_the_tried,
+        tenants_routes_are_their_own,
         okta_can_authenticate,
         answers_in_time,
+        profiles_decide,
         log_level,
+        templates::check,
     ];
     checks.iter().flat_map(|check| check(tree)).collect()
 }
@@ -109,7 +123,12 @@ fn every_tenant_has_a_route(tree: &Tree) -> Vec<Problem> {
         });
         match (routes, channels) {
             (Some(routes), Some(channels)) => {
-                !routes.iter().any(|route| channels.contains(&route.channel))
+                let serves = |route: &Route| {
+                    let tenants = &route.tenants;
+                    let own = tenants.is_empty() || tenants.iter().any(|name| path.ends_in(name));
+                    own && channels.contains(&route.channel)
+                };
+                !routes.iter().any(serves)
             }
             // What cannot be read was reported; what it would have said is not known.
             (None, _) | (_, None) => false,
@@ -137,13 +156,50 @@ fn read_or<T: DeserializeOwned>(tree: &Tree, path: &Path, default: fn() -> T) ->
 
 fn tenants_exist(tree: &Tree) -> Vec<Problem> {
     let known: Vec<_> = tree.keys(&Path::default().key("tenants")).collect();
-    let named = tree.every::<String>("grpc/clients/*/tenants/*").into_iter();
-    let unknown = named.filter(|(_, name)| name != "*" && !known.contains(&name.as_str()));
+    let named = ["grpc/clients/*/tenants/*", "routes/*/tenants/*"];
+    let named = named
+        .iter()
+        .flat_map(|pattern| tree.every::<String>(pattern));
+    let is_all = |path: &Path, name: &str| name == "*" && path.to_string().starts_with("grpc");
+    let unknown =
+        named.filter(|(path, name)| !is_all(path, name) && !known.contains(&name.as_str()));
     let explain = |(path, name): (Path, String)| {
         let hint = did_you_mean(&name, known.iter().copied());
         tree.problem(&path, format!("there is no tenant of this name{hint}"))
     };
     unknown.map(explain).collect()
+}
+
+/// A weight of a provider that is not tried, or where nothing is weighed, would be passed over in silence.
+fn weights_are_of_the_tried(tree: &Tree) -> Vec<Problem> {
+    let routes = ["routes/*", "tenants/*/routes/*"];
+    let routes = routes
+        .iter()
+        .flat_map(|pattern| tree.every::<Route>(pattern));
+    let mut problems = Vec::new();
+    for (path, route) in routes {
+        let weights = path.key("weights");
+        for name in route.weights.keys() {
+            if route.pick != Pick::Weight {
+                let text = "weighs nothing, as the route has no `pick: weight`";
+                problems.push(tree.problem_with_key(&weights.key(name), text));
+            } else if !route.providers.contains(name) {
+                let hint = did_you_mean(name, route.providers.iter().map(String::as_str));
+                let text = format!("the route tries no provider of this name{hint}");
+                problems.push(tree.problem_with_key(&weights.key(name), text));
+            }
+        }
+    }
+    problems
+}
+
+fn tenants_routes_are_their_own(tree: &Tree) -> Vec<Problem> {
+    let routes = tree.every::<Route>("tenants/*/routes/*").into_iter();
+    let wrong = routes.filter(|(_, route)| !route.tenants.is_empty());
+    let text = "is for the routes of all; this one stands under its tenant";
+    wrong
+        .map(|(path, _)| tree.problem_with_key(&path.key("tenants"), text))
+        .collect()
 }
 
 fn okta_can_authenticate(tree: &Tree) -> Vec<Problem> {
@@ -164,6 +220,27 @@ fn answers_in_time(tree: &Tree) -> Vec<Problem> {
     wrong
         .map(|(path, _)| tree.problem(&path, message))
         .collect()
+}
+
+/// A look-up that no attribute needs would only cost time.
+fn profiles_decide(tree: &Tree) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (path, profile) in tree.every::<Profile>("tenants/*/okta/profile") {
+        let (auth, attributes) = (path.key("auth"), path.key("attributes"));
+        if profile.auth.api_token.is_some() == profile.auth.service_app.is_some() {
+            let message = "needs either api_token or service_app";
+            problems.push(tree.problem_with_key(&auth, message));
+        }
+        if profile.attributes == ProfileAttributes::default() {
+            let message = "names no attribute";
+            problems.push(tree.problem_with_key(&attributes, message));
+        }
+        if profile.within.0 > PROFILE_WITHIN {
+            let message = "must be at most 300ms, as the code has to be sent after that";
+            problems.push(tree.problem(&path.key("within"), message));
+        }
+    }
+    problems
 }
 
 /// A lone word that is no level would be taken for a module's name, and everything else would fall silent.
@@ -206,6 +283,39 @@ mod tests {
             let expect = "log.level: must be trace, debug, info, warn or error, or a filter such as tollgate=debug,warn";
             check(&format!("log: {{ level: {bad:?} }}"), expect);
         }
+    }
+
+    #[test]
+    fn a_profile_is_asked_for_in_one_way_and_for_something() {
+        let check = |profile: &str, expect: &str| {
+            let text = format!(
+                "gateway: {{ url: https://gateway }}\ntenants: {{ acme: {{ countries: {{ allow: [US] }}, okta: {{ auth: \
+                 {{ secrets: [{{ env: A }}] }}, profile: {{ org_url: https://acme.okta.example, {profile} }} }} }} }}\n"
+            );
+            let found = problems(&text);
+            let messages: Vec<_> = found
+                .lines()
+                .filter_map(|line| line.split_once("profile."))
+                .map(|(_, message)| message)
+                .collect();
+            assert_eq!(messages.join("; "), expect, "{found}");
+        };
+        let app = "service_app: { client_id: c, key: { file: k } }";
+        let token = "api_token: { env: T }";
+        let whatsapp = "attributes: { whatsapp_opt_in: whatsappOptIn }";
+        check(&format!("auth: {{ {app} }}, {whatsapp}"), "");
+        check(
+            &format!("auth: {{ {token} }}, {whatsapp}, within: 300ms"),
+            "",
+        );
+        let one = "auth: needs either api_token or service_app";
+        check(&format!("auth: {{ {app}, {token} }}, {whatsapp}"), one);
+        check(
+            "auth: {}, attributes: {}, within: 301ms",
+            &format!(
+                "{one}; attributes: names no attribute; within: must be at most 300ms, as the code has to be sent after that"
+            ),
+        );
     }
 
     #[test]

@@ -52,12 +52,12 @@ pub struct Client {
     /// The tenants it may act for; `"*"` for all.
     #[schemars(length(min = 1))]
     pub tenants: Vec<String>,
-    /// The methods it may call.
+    /// The methods it may call, and what else it may ask for.
     #[schemars(length(min = 1))]
     pub methods: Vec<Method>,
 }
 
-/// A method of the gRPC contract.
+/// What a client may be allowed: a method of the gRPC contract, or something that one of them may be asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 pub enum Method {
     /// `OtpService.SendOtp`
@@ -68,24 +68,55 @@ pub enum Method {
     ListDeliveries,
     /// `OtpService.ExplainRoute`
     ExplainRoute,
+    /// `PreferenceService.GetPreference`
+    GetPreference,
+    /// `PreferenceService.SetPreference`
+    SetPreference,
+    /// `PreferenceService.DeletePreference`
+    DeletePreference,
+    /// Setting a person's LINE user id by `SetPreference`, and removing it by that or `DeletePreference`: it says to whose
+    /// LINE account codes go.
+    SetLineUser,
 }
 
 impl Method {
-    /// Every method.
-    pub const ALL: [Self; 4] = [
+    /// Everything.
+    pub const ALL: [Self; 8] = [
         Self::SendOtp,
         Self::GetDelivery,
         Self::ListDeliveries,
         Self::ExplainRoute,
+        Self::GetPreference,
+        Self::SetPreference,
+        Self::DeletePreference,
+        Self::SetLineUser,
     ];
 
-    /// The HTTP/2 path of the method.
-    pub const fn path(self) -> &'static str {
+    /// The name in the configuration.
+    pub const fn as_str(self) -> &'static str {
         match self {
-            Self::SendOtp => "/tollgate.v1.OtpService/SendOtp",
-            Self::GetDelivery => "/tollgate.v1.OtpService/GetDelivery",
-            Self::ListDeliveries => "/tollgate.v1.OtpService/ListDeliveries",
-            Self::ExplainRoute => "/tollgate.v1.OtpService/ExplainRoute",
+            Self::SendOtp => "SendOtp",
+            Self::GetDelivery => "GetDelivery",
+            Self::ListDeliveries => "ListDeliveries",
+            Self::ExplainRoute => "ExplainRoute",
+            Self::GetPreference => "GetPreference",
+            Self::SetPreference => "SetPreference",
+            Self::DeletePreference => "DeletePreference",
+            Self::SetLineUser => "SetLineUser",
+        }
+    }
+
+    /// The HTTP/2 path of the method; `None` for what is asked for by another method.
+    pub const fn path(self) -> Option<&'static str> {
+        match self {
+            Self::SendOtp => Some("/tollgate.v1.OtpService/SendOtp"),
+            Self::GetDelivery => Some("/tollgate.v1.OtpService/GetDelivery"),
+            Self::ListDeliveries => Some("/tollgate.v1.OtpService/ListDeliveries"),
+            Self::ExplainRoute => Some("/tollgate.v1.OtpService/ExplainRoute"),
+            Self::GetPreference => Some("/tollgate.v1.PreferenceService/GetPreference"),
+            Self::SetPreference => Some("/tollgate.v1.PreferenceService/SetPreference"),
+            Self::DeletePreference => Some("/tollgate.v1.PreferenceService/DeletePreference"),
+            Self::SetLineUser => None,
         }
     }
 }

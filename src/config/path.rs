@@ -55,6 +55,11 @@ impl Path {
         self.0.iter().rposition(is_index).map(|at| self.first(at))
     }
 
+    /// Whether its last step is this key.
+    pub(super) fn ends_in(&self, key: &str) -> bool {
+        matches!(self.0.last(), Some(Step::Key(last)) if last == key)
+    }
+
     /// Whether this is `other` or stands below it.
     pub(super) fn is_within(&self, other: &Self) -> bool {
         self.0.starts_with(&other.0)

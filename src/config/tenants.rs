@@ -4,8 +4,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
+    profile::Profile,
     routes::Route,
     secret::SecretRef,
+    templates::{self, Template},
     values::{ChannelName, Country, Span},
 };
 
@@ -18,9 +20,20 @@ pub struct Tenant {
     /// Which channels codes take.
     #[serde(default)]
     pub channels: TenantChannels,
-    /// The name that a message carries when the gateway words it itself.
+    /// The name that a message carries when the gateway words it itself, and `brand` in templates.
     #[serde(default)]
     pub brand: String,
+    /// Whether a LINE user id may decide who gets a code.
+    #[serde(default)]
+    pub line: Line,
+    /// Messages in its own words; where none fits, the caller's text is sent, and ours where it gave none.
+    #[serde(default)]
+    pub templates: Vec<Template>,
+    /// The domain of the page where codes are entered. Every SMS then ends in a line for phones that fill the code in
+    /// there, and nowhere else.
+    #[serde(default)]
+    #[schemars(schema_with = "templates::domain_name")]
+    pub autofill_domain: String,
     /// What follows an attempt that may have been sent.
     #[serde(default)]
     pub on_ambiguous: OnAmbiguous,
@@ -53,6 +66,31 @@ pub struct TenantChannels {
     pub default: Vec<ChannelName>,
     /// Whether SMS is tried last when it was not among the preferred channels.
     pub last_resort_sms: bool,
+    /// How long a channel is left out on which a recipient could not be reached (not on WhatsApp, opted out, blocked us);
+    /// unless nothing else is left. `0s` remembers nothing.
+    #[schemars(schema_with = "super::values::span_or_zero")]
+    pub unreachable_for: Span,
+}
+
+/// LINE by user id. WhatsApp, SMS and calls go to the number that is being proven; a LINE user id names a person by itself,
+/// and whoever can write it can have the codes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Line {
+    /// Whose word a LINE user id is taken on. Left out: nobody's, and no code goes to one.
+    pub user_id_from: Option<UserIdFrom>,
+    /// Whether it may also receive codes that reset a password or unlock an account.
+    pub recovery: bool,
+}
+
+/// Whose word a LINE user id is taken on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UserIdFrom {
+    /// The caller's, and so the identity provider's attribute: one that administrators write, and users cannot.
+    AdminAttribute,
+    /// Only the stored preference's, where a client put it that may, once the person had proven it.
+    Proven,
 }
 
 impl Default for TenantChannels {
@@ -60,6 +98,7 @@ impl Default for TenantChannels {
         Self {
             default: vec![ChannelName::Sms],
             last_resort_sms: true,
+            unreachable_for: Span::seconds(6 * 3600),
         }
     }
 }
@@ -97,6 +136,9 @@ pub struct Okta {
     /// The family of a request whose `deliveryChannel` is missing or unknown.
     #[serde(default)]
     pub unknown_channel: UnknownChannel,
+    /// People's profiles, where they say which channels they want; left out: they are not looked at.
+    #[serde(default)]
+    pub profile: Option<Profile>,
 }
 
 /// How Okta authenticates to us: a header secret, OAuth, or either.

@@ -5,9 +5,11 @@ use std::{fmt, net::SocketAddr, time::Duration};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
+use super::templates;
 use crate::domain::{
     channel::Channel,
     phone::{self, NumberType},
+    price,
     purpose::Purpose,
 };
 
@@ -103,19 +105,22 @@ pub(super) const COUNTRY: &str = "country";
 const SPAN: &str = "time-span";
 const SPAN_OR_ZERO: &str = "time-span-or-zero";
 const SOCKET_ADDRESS: &str = "socket-address";
+/// The format of a domain's name.
+pub(super) const DOMAIN: &str = "domain-name";
 
 /// A name, and whether a text has the format.
 type Format = (&'static str, fn(&str) -> bool);
 
 /// What a schema's `format` means where it is one of ours: whether a text has it. Others who read the schema do not know
 /// them and pass over them. None of them can hold a secret.
-pub(super) const FORMATS: [Format; 4] = [
+pub(super) const FORMATS: [Format; 5] = [
     (COUNTRY, |text| phone::Country::parse(text).is_some()),
     (SPAN, |text| {
         Span::parse(text).is_some_and(|span| !span.0.is_zero())
     }),
     (SPAN_OR_ZERO, |text| Span::parse(text).is_some()),
     (SOCKET_ADDRESS, |text| text.parse::<SocketAddr>().is_ok()),
+    (DOMAIN, templates::is_domain),
 ];
 
 /// An ISO 3166-1 alpha-2 country, for example `US`. `"NO"` must be quoted: bare, YAML 1.1 tools read it as false.
@@ -146,11 +151,46 @@ impl JsonSchema for Country {
     }
 }
 
+/// An amount of money, for example `0.0079`; all in the one currency in which the operator counts. Quotes keep a tool from
+/// making another number of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Price(pub price::Price);
+
+impl<'de> Deserialize<'de> for Price {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = match serde_json::Value::deserialize(from)? {
+            serde_json::Value::String(text) => text,
+            serde_json::Value::Number(number) => number.to_string(),
+            serde_json::Value::Null
+            | serde_json::Value::Bool(_)
+            | serde_json::Value::Array(_)
+            | serde_json::Value::Object(_) => String::new(),
+        };
+        let price = price::Price::parse(&text).map(Self);
+        price.ok_or_else(|| de::Error::custom("no amount such as 0.0079"))
+    }
+}
+
+impl JsonSchema for Price {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Price".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "title": "an amount of money such as 0.0079, with at most six digits after the point",
+            "type": ["number", "string"],
+            "minimum": 0,
+            "pattern": "^[0-9]{1,9}([.][0-9]{1,6})?$",
+        })
+    }
+}
+
 /// Declares a word of the configuration that stands for a value of the domain.
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident => $domain:ty { $($(#[$text:meta])* $word:ident = $value:expr),* $(,)? })*) => {
         $($(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
         #[serde(rename_all = "snake_case")]
         pub enum $name {
             $(

@@ -124,10 +124,7 @@ impl Dispatcher {
         } else {
             Failure::Ambiguous
         };
-        let ended = Err(SendError {
-            failure,
-            code: why.to_owned(),
-        });
+        let ended = Err(SendError::new(failure, why));
         ended_as(self.settle(id, tally, result(&ended, took)).known)
     }
 
@@ -256,22 +253,18 @@ fn ended_as(known: AttemptResult) -> Ended {
         let message_id = Some(known.message_id).filter(|id| !id.is_empty());
         return Ok(Accepted { message_id });
     }
-    Err(SendError {
-        failure: Failure::from_name(known.failure).unwrap_or(Failure::Ambiguous),
-        code: known.provider_code,
-    })
+    let failure = Failure::from_name(known.failure).unwrap_or(Failure::Ambiguous);
+    Err(SendError::new(failure, known.provider_code))
 }
 
 /// A provider that said nothing for as long as a request may live.
 fn silence(gate: &WriteGate) -> SendError {
-    SendError {
-        failure: if gate.shut() {
-            Failure::Transient
-        } else {
-            Failure::Ambiguous
-        },
-        code: "linger".to_owned(),
-    }
+    let failure = if gate.shut() {
+        Failure::Transient
+    } else {
+        Failure::Ambiguous
+    };
+    SendError::new(failure, "linger")
 }
 
 fn outcome_word(ended: &Ended) -> &'static str {
@@ -299,7 +292,8 @@ fn result(ended: &Ended, took: Duration) -> AttemptResult {
                 | Failure::Transient
                 | Failure::Recipient
                 | Failure::Request
-                | Failure::Account => State::Failed,
+                | Failure::Account
+                | Failure::CredentialStale => State::Failed,
             },
             failure: error.failure.as_str(),
             provider_code: error.code.clone(),

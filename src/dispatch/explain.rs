@@ -3,7 +3,7 @@
 use crate::{
     domain::verdict::Verdict,
     error::{Reason, fault::Fault},
-    routing::plan::{self, Step},
+    routing::plan::Step,
 };
 
 use super::{Dispatcher, request::Request, route};
@@ -28,7 +28,8 @@ impl Dispatcher {
         };
         let channels = route::channels(request, tenant);
         let names: Vec<_> = channels.iter().map(|channel| channel.as_str()).collect();
-        let mut lines = vec![format!("channels wanted: {}", words(&names))];
+        let source = route::source(request, tenant).as_str();
+        let mut lines = vec![format!("channels wanted by {source}: {}", words(&names))];
         let asked = route::guard_request(request, tenant, &channels);
         let admission = policy.guard.policy(&asked);
         for refusal in &admission.shadowed {
@@ -52,9 +53,8 @@ impl Dispatcher {
             }
         };
         lines.push("number policy: passed; rate limits are not asked here".to_owned());
-        let asked = route::plan_request(request, &channels, allowed);
-        lines.extend(plan::explain(&asked, &tenant.rules));
-        let plan = plan::plan(&asked, &tenant.rules);
+        let plan = self.plan(request, (&policy, tenant), (&channels, allowed), true);
+        lines.extend(plan.lines);
         let expired = request.valid_until <= self.clock.now();
         let reason = match (expired, plan.steps.is_empty(), plan.unreachable) {
             (true, ..) => Some(Reason::CodeExpired),

@@ -4,10 +4,14 @@ pub mod answer;
 pub mod claims;
 pub mod explain;
 pub mod policy;
+pub mod preferences;
 pub mod request;
 pub mod send;
 
+mod asked;
 mod attempt;
+mod health;
+mod memory;
 mod record;
 mod route;
 #[cfg(test)]
@@ -39,7 +43,10 @@ use crate::{
 
 use answer::{Outcome, from_record, keeps_key};
 use claims::Claims;
+use health::Infirmary;
+use memory::Memory;
 use policy::Policy;
+use preferences::Preferences;
 
 /// What does not change while the process lives.
 #[derive(Clone, Debug)]
@@ -57,7 +64,10 @@ pub struct Dispatcher {
     settings: Settings,
     policy: ArcSwap<Policy>,
     claims: Claims,
+    preferences: Preferences,
     decisions: Decisions,
+    infirmary: Infirmary,
+    memory: Memory,
     ledger: Arc<dyn Ledger>,
     keys: PrivacyKeys,
     clock: Clock,
@@ -77,11 +87,21 @@ impl Dispatcher {
         metrics: Arc<Metrics>,
         tracker: TaskTracker,
     ) -> Arc<Self> {
+        let preferences = Preferences::new(
+            ledger.clone(),
+            keys.clone(),
+            clock.clone(),
+            metrics.clone(),
+            tracker.clone(),
+        );
         Arc::new(Self {
             settings,
+            preferences,
             policy: ArcSwap::from_pointee(policy),
             claims: Claims::new(clock.clone()),
             decisions: Decisions::new(clock.clone()),
+            infirmary: Infirmary::new(clock.clone()),
+            memory: Memory::new(clock.clone()),
             ledger,
             keys,
             clock,
@@ -104,6 +124,11 @@ impl Dispatcher {
     /// The keys under which numbers and ids are hashed.
     pub fn keys(&self) -> &PrivacyKeys {
         &self.keys
+    }
+
+    /// What people prefer, as services have stored it.
+    pub fn preferences(&self) -> &Preferences {
+        &self.preferences
     }
 
     /// Where deliveries are recorded.
@@ -170,6 +195,11 @@ impl Dispatcher {
                 .gauge(Metric::LimitKeys, &labels)
                 .set(count(keys));
         }
+        for (provider, breakers) in self.infirmary.open() {
+            // Nobody can close the breaker of a provider that a reload took away.
+            let configured = policy.directory.get(&provider).is_some();
+            self.show_breakers(&provider, if configured { breakers } else { 0 });
+        }
         let backlog = self.ledger.backlog();
         let gauge = |metric, rows: u64| {
             self.metrics
@@ -178,6 +208,24 @@ impl Dispatcher {
         };
         gauge(Metric::LedgerSpooled, backlog.spooled);
         gauge(Metric::LedgerDropped, backlog.dropped_total);
+    }
+
+    /// Drops what is kept of limits, recipients and providers that nobody needs any more; due every minute, and takes its
+    /// time.
+    pub fn drop_idle(&self) {
+        let policy = self.policy.load();
+        policy.guard.drop_idle();
+        self.memory.expire();
+        let configured = |provider: &str| policy.directory.get(provider).is_some();
+        for gone in self.infirmary.tidy(configured) {
+            self.show_breakers(&gone, 0);
+        }
+    }
+
+    fn show_breakers(&self, provider: &str, open: usize) {
+        let labels = [(Label::Provider, provider)];
+        let gauge = self.metrics.gauge(Metric::OpenBreakers, &labels);
+        gauge.set(count(open));
     }
 
     fn remaining(&self, deadline: Instant) -> Duration {

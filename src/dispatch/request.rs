@@ -3,9 +3,11 @@
 use std::{sync::Arc, time::Instant};
 
 use crate::domain::{
+    attributes::Attributes,
     channel::{Channel, Family},
     passcode::Passcode,
     phone::PhoneNumber,
+    preference::Preference,
     privacy::Private,
     purpose::Purpose,
 };
@@ -25,7 +27,7 @@ pub struct Request {
     pub phone: PhoneNumber,
     /// The client's id of the person.
     pub user: Option<Private>,
-    /// The person's LINE user id, where known.
+    /// The person's LINE user id, as the caller says.
     pub line_user: Option<Private>,
     /// The code.
     pub code: Passcode,
@@ -45,4 +47,8 @@ pub struct Request {
     pub channels: Vec<Channel>,
     /// The order in the identity provider's profile.
     pub profile_channels: Vec<Channel>,
+    /// What a service has stored for the person. Its locale stands in the request already, where that had none of its own.
+    pub stored: Option<Arc<Preference>>,
+    /// What else the caller knows of the person, for the wording of the message.
+    pub attributes: Attributes,
 }

@@ -13,7 +13,7 @@ use crate::{
         verdict::Verdict,
     },
     error::{Reason, fault::Fault},
-    routing::plan::{self, Plan},
+    routing::plan::Plan,
     telemetry::metrics::{Label, Metric},
 };
 
@@ -98,6 +98,10 @@ impl Dispatcher {
         claim: (KeyedHash, KeyedHash),
         deadline: Instant,
     ) -> Outcome {
+        let request = self
+            .preferences
+            .complete(request, self.remaining(deadline))
+            .await;
         let delivery = Delivery {
             id,
             request,
@@ -131,7 +135,7 @@ impl Dispatcher {
             };
             return self.closed(delivery, State::Failed, reason);
         }
-        match self.walk(delivery, tenant, &plan.steps).await {
+        match self.walk(delivery, tenant, plan.steps).await {
             Ok(left) => self.answer(delivery, left),
             Err(elsewhere) => elsewhere,
         }
@@ -149,10 +153,10 @@ impl Dispatcher {
             self.note_shadow(&request.tenant, refusal);
         }
         match admission.verdict {
-            Verdict::Allow { channels: allowed } => Ok(plan::plan(
-                &route::plan_request(request, &channels, allowed),
-                &tenant.rules,
-            )),
+            Verdict::Allow { channels: allowed } => {
+                let policy = (&*delivery.policy, tenant);
+                Ok(self.plan(request, policy, (&channels, allowed), false))
+            }
             Verdict::Refuse(refusal) => {
                 Err(self.refuse(delivery.id, request, delivery.claim, &refusal))
             }

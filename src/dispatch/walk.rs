@@ -1,14 +1,24 @@
 //! A route's steps, one after the other, each recorded before it is taken.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
-    channels::provider::{Message, SendError},
-    domain::{channel::Channel, delivery::State, id::AttemptId, privacy::Private},
+    channels::{
+        directory::Configured,
+        provider::{Message, SendError},
+    },
+    domain::{
+        channel::Channel, delivery::State, failure::Failure, id::AttemptId, privacy::Private,
+    },
     error::Reason,
-    messages::{segments, text::Wording},
+    messages::{
+        catalog::{Broken, Occasion},
+        segments,
+    },
     routing::{
-        fallback::{self, Next, Situation},
+        fallback::{self, Next, Situation, Tried},
         plan::Step,
         time,
     },
@@ -16,7 +26,8 @@ use crate::{
 };
 
 use super::{
-    Dispatcher, answer::Outcome, attempt::Begun, policy::Tenant, record::Permission, send::Delivery,
+    Dispatcher, answer::Outcome, asked::Asked, attempt::Begun, policy::Tenant, record::Permission,
+    route, send::Delivery,
 };
 
 /// Most attempts of one delivery, whatever its route says.
@@ -57,89 +68,211 @@ impl Left {
     }
 }
 
+/// A route under way.
+struct Walk<'a> {
+    by: &'a Arc<Dispatcher>,
+    delivery: &'a Delivery,
+    tenant: &'a Tenant,
+    route: VecDeque<Step>,
+    /// The attempts that have begun.
+    ordinal: u8,
+    /// A step that is made once more.
+    repeat: Option<Repeat>,
+    /// Whether an attempt may have been sent.
+    doubtful: bool,
+    left: Left,
+}
+
+/// A step that is made once more.
+#[derive(Clone, Copy)]
+struct Repeat {
+    /// The first attempt at it.
+    first: AttemptId,
+    /// How.
+    tried: Tried,
+}
+
+/// Whether a step is taken.
+enum Turn<'a> {
+    Take(Asked<'a>, OwnedSemaphorePermit),
+    /// Another step is looked at.
+    Pass,
+    End(Left),
+}
+
 impl Dispatcher {
     /// Takes the route's steps until one is accepted, or none may follow. An outcome in `Err` is another process's.
     pub(super) async fn walk(
         self: &Arc<Self>,
         delivery: &Delivery,
         tenant: &Tenant,
-        steps: &[Step],
+        steps: Vec<Step>,
     ) -> Result<Left, Outcome> {
-        let mut index = 0;
-        let mut left = Left::Done;
-        let mut retried = false;
-        let mut ordinal = 0;
-        while let Some(step) = steps.get(index).filter(|_| ordinal < MAX_ATTEMPTS) {
-            let further = index + 1 < steps.len();
-            let Some(configured) = delivery.policy.directory.get(&step.provider) else {
-                index += 1;
-                continue;
-            };
-            let remaining = self.remaining(delivery.deadline);
-            if delivery.request.valid_until <= self.clock.now() {
-                return Ok(Left::Expired);
-            }
-            if time::attempt(remaining, configured.timeout, further).is_none() {
-                return Ok(Left::Late);
-            }
-            // A provider whose slots are all taken is passed over without a record: it was not asked.
-            let Ok(slot) = configured.slots.clone().try_acquire_owned() else {
-                left = Left::PassedOver;
-                index += 1;
-                retried = false;
-                continue;
-            };
-            ordinal += 1;
-            let id = AttemptId {
-                delivery: delivery.id,
-                ordinal,
-            };
-            match self.permit(delivery, id, step).await {
-                Permission::Send => {}
-                Permission::Refused => return Ok(Left::Unrecorded),
-                Permission::Elsewhere(outcome) => return Err(outcome),
-            }
-            let remaining = self.remaining(delivery.deadline);
-            let begun = Begun {
-                configured,
-                slot,
-                message: self.message(delivery, tenant, id, step.channel),
-                // It was recorded while there was time for it, so it is made.
-                time: time::attempt(remaining, configured.timeout, further)
-                    .unwrap_or_else(|| remaining.min(configured.timeout)),
-                tally: &delivery.tally,
-            };
-            let Err(error) = self.attempt(begun).await else {
-                return Ok(Left::Done);
-            };
-            note_failure(delivery, step, &error);
-            let situation = Situation {
-                idempotent: configured.provider.capability().idempotent,
-                retried,
-                next_when_ambiguous: tenant.next_when_ambiguous,
-                room: self
-                    .remaining(delivery.deadline)
-                    .saturating_sub(time::LEAST),
-            };
-            retried = false;
-            match fallback::next(error.failure, &situation) {
-                Next::Again(delay) => {
-                    retried = true;
-                    tokio::time::sleep(delay).await;
+        let mut walk = Walk {
+            by: self,
+            delivery,
+            tenant,
+            route: steps.into(),
+            ordinal: 0,
+            repeat: None,
+            doubtful: false,
+            left: Left::Done,
+        };
+        while let Some(step) = walk.next() {
+            match walk.turn(&step) {
+                Turn::Pass => {}
+                Turn::End(left) => return Ok(left),
+                Turn::Take(asked, slot) => {
+                    if let Some(left) = walk.take(&asked, slot).await? {
+                        return Ok(left);
+                    }
                 }
-                Next::Provider => index += 1,
-                Next::Channel => {
-                    let rest = steps[index..].iter();
-                    index += rest
-                        .take_while(|other| other.channel == step.channel)
-                        .count();
-                }
-                Next::Stop => return Ok(Left::Done),
             }
         }
-        Ok(left)
+        Ok(walk.left)
+    }
+}
+
+impl<'a> Walk<'a> {
+    fn next(&self) -> Option<Step> {
+        let first = self.route.front();
+        first.filter(|_| self.ordinal < MAX_ATTEMPTS).cloned()
     }
 
+    /// Looks whether there is time for a step, and whether its provider takes one more.
+    fn turn<'s>(&mut self, step: &'s Step) -> Turn<'s>
+    where
+        'a: 's,
+    {
+        let Some(configured) = self.delivery.policy.directory.get(&step.provider) else {
+            self.route.pop_front();
+            return Turn::Pass;
+        };
+        if self.delivery.request.valid_until <= self.by.clock.now() {
+            return Turn::End(Left::Expired);
+        }
+        if self.time(configured).is_none() {
+            return Turn::End(Left::Late);
+        }
+        let asked = Asked::new(self.by, self.delivery, step, configured);
+        if step.probe && self.repeat.is_none() && !asked.may_probe() {
+            // Another message is the one that tries it; this one does so only when all else has failed.
+            self.route.rotate_left(1);
+            if let Some(last) = self.route.back_mut() {
+                last.probe = false;
+            }
+            return Turn::Pass;
+        }
+        // A provider that takes no more at the moment is passed over without a record: it was not asked.
+        let Some(slot) = asked.slot() else {
+            if self.doubtful && !self.tenant.next_when_ambiguous {
+                return Turn::End(Left::Done);
+            }
+            self.left = Left::PassedOver;
+            self.repeat = None;
+            self.route.pop_front();
+            return Turn::Pass;
+        };
+        Turn::Take(asked, slot)
+    }
+
+    /// Takes a step; says how the route was left, if it was.
+    async fn take(
+        &mut self,
+        asked: &Asked<'_>,
+        slot: OwnedSemaphorePermit,
+    ) -> Result<Option<Left>, Outcome> {
+        let (by, delivery) = (self.by, self.delivery);
+        self.ordinal += 1;
+        let id = AttemptId {
+            delivery: delivery.id,
+            ordinal: self.ordinal,
+        };
+        match by.permit(delivery, id, asked.step).await {
+            Permission::Send => {}
+            Permission::Refused => return Ok(Some(Left::Unrecorded)),
+            Permission::Elsewhere(outcome) => return Err(outcome),
+        }
+        let start = by.clock.now();
+        let first = self.repeat.map_or(id, |repeat| repeat.first);
+        let remaining = by.remaining(delivery.deadline);
+        // It was recorded while there was time for it, so it is made.
+        let given = (self.time(asked.configured))
+            .unwrap_or_else(|| remaining.min(asked.configured.timeout));
+        let begun = Begun {
+            configured: asked.configured,
+            slot,
+            message: by.message(delivery, self.tenant, (first, id), asked.step.channel),
+            time: given,
+            tally: &delivery.tally,
+        };
+        let ended = by.attempt(begun).await;
+        let took = by.clock.now().saturating_duration_since(start);
+        match ended {
+            Ok(_) => {
+                asked.succeeded(took);
+                Ok(Some(Left::Done))
+            }
+            Err(error) => {
+                let repeat = self.repeat.take();
+                let renewed = repeat.is_some_and(|repeat| repeat.tried == Tried::Renewed);
+                asked.failed(&error, renewed, took, given);
+                Ok(self.follow(asked, &error, first, repeat).await)
+            }
+        }
+    }
+
+    /// Decides what follows a failure; says how the route was left, if nothing does.
+    async fn follow(
+        &mut self,
+        asked: &Asked<'_>,
+        error: &SendError,
+        first: AttemptId,
+        repeat: Option<Repeat>,
+    ) -> Option<Left> {
+        self.doubtful |= error.failure == Failure::Ambiguous;
+        let remaining = self.by.remaining(self.delivery.deadline);
+        let situation = Situation {
+            idempotent: asked.configured.provider.capability().idempotent,
+            tried: repeat.map_or(Tried::Once, |repeat| repeat.tried),
+            doubtful: self.doubtful,
+            next_when_ambiguous: self.tenant.next_when_ambiguous,
+            room: remaining.saturating_sub(time::LEAST),
+        };
+        if error.failure == Failure::Recipient {
+            asked.unreachable(self.tenant.unreachable_for);
+        }
+        match fallback::next(error.failure, &situation) {
+            Next::Again(delay) => {
+                let renews = error.failure == Failure::CredentialStale;
+                let renewed = situation.tried == Tried::Renewed || renews;
+                let tried = if renewed {
+                    Tried::Renewed
+                } else {
+                    Tried::Again
+                };
+                self.repeat = Some(Repeat { first, tried });
+                tokio::time::sleep(delay).await;
+            }
+            Next::Provider => drop(self.route.pop_front()),
+            Next::Channel => {
+                // Who finds people in another way may know them.
+                let way = |step: &Step| (step.channel, step.by_line_user);
+                self.route.retain(|other| way(other) != way(asked.step));
+            }
+            Next::Stop => return Some(Left::Done),
+        }
+        None
+    }
+
+    /// The time that an attempt at the next step gets; `None` when too little is left to begin one.
+    fn time(&self, configured: &Configured) -> Option<Duration> {
+        let remaining = self.by.remaining(self.delivery.deadline);
+        time::attempt(remaining, configured.timeout, self.route.len() > 1)
+    }
+}
+
+impl Dispatcher {
     /// Records an attempt before it is made.
     async fn permit(&self, delivery: &Delivery, id: AttemptId, step: &Step) -> Permission {
         let attempt = self.attempt_row(id, step);
@@ -161,30 +294,38 @@ impl Dispatcher {
         &self,
         delivery: &Delivery,
         tenant: &Tenant,
-        attempt: AttemptId,
+        (first_attempt, attempt): (AttemptId, AttemptId),
         channel: Channel,
     ) -> Message {
         let request = &delivery.request;
         let valid_for = request
             .valid_until
             .saturating_duration_since(self.clock.now());
-        let wording = Wording {
+        let worded = tenant.messages.word(&Occasion {
+            channel,
+            purpose: request.purpose,
+            locale: &request.locale,
             given: &request.text,
             code: &request.code,
-            brand: &tenant.brand,
             valid_for,
-        };
-        let text = wording.text(channel.family());
+            attributes: &request.attributes,
+        });
+        if let Some(broken) = &worded.broken {
+            self.note_broken(delivery, broken);
+        }
         if channel == Channel::Sms {
-            self.note_length(&text);
+            self.note_length(&worded.text);
         }
         Message {
             attempt,
+            first_attempt,
             channel,
             to: request.phone,
+            line_user: route::line_user(request, tenant).cloned(),
             code: request.code.clone(),
-            text,
+            text: worded.text,
             locale: request.locale.clone(),
+            language: worded.language,
             valid_for,
         }
     }
@@ -203,14 +344,19 @@ impl Dispatcher {
     }
 }
 
-fn note_failure(delivery: &Delivery, step: &Step, error: &SendError) {
-    tracing::warn!(
-        tenant = delivery.request.tenant,
-        delivery.id = %delivery.id,
-        channel = step.channel.as_str(),
-        provider.name = &*step.provider,
-        failure = error.failure.as_str(),
-        provider.code = error.code,
-        "attempt failed"
-    );
+impl Dispatcher {
+    /// A template that passed its trial and failed now; the person got our own words instead.
+    fn note_broken(&self, delivery: &Delivery, broken: &Broken) {
+        let tenant = &delivery.request.tenant;
+        tracing::error!(
+            tenant,
+            delivery.id = %delivery.id,
+            template = broken.template,
+            problem = %broken.problem,
+            "a template failed; the message has our own words"
+        );
+        self.metrics
+            .counter(Metric::TemplateFailures, &[(Label::Tenant, tenant)])
+            .increment(1);
+    }
 }

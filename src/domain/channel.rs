@@ -70,7 +70,7 @@ impl Family {
 }
 
 /// A set of channels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Channels(u8);
 
 impl Channels {

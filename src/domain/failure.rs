@@ -21,6 +21,9 @@ pub enum Failure {
     Request,
     /// Credentials, balance, quota, suspension or permission.
     Account,
+    /// The credential had expired before its time; the provider has put it aside and will use a fresh one. Twice in a row
+    /// it is the account that is at fault.
+    CredentialStale,
     /// The provider's anti-abuse system blocked it; it is not routed around.
     FraudBlock,
 }
@@ -35,6 +38,7 @@ impl Failure {
             Self::Recipient => "recipient",
             Self::Request => "request",
             Self::Account => "account",
+            Self::CredentialStale => "credential_stale",
             Self::FraudBlock => "fraud_block",
         }
     }
@@ -48,13 +52,48 @@ impl Failure {
     }
 
     /// One of each class.
-    pub const CLASSES: [Self; 7] = [
+    pub const CLASSES: [Self; 8] = [
         Self::Throttled { delay: None },
         Self::Transient,
         Self::Ambiguous,
         Self::Recipient,
         Self::Request,
         Self::Account,
+        Self::CredentialStale,
         Self::FraudBlock,
     ];
+}
+
+/// How far a failure reaches: who else would meet it. Health is kept by this, so that one number in a country without
+/// permission does not close a provider.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Everything that this provider sends.
+    #[default]
+    Provider,
+    /// What it sends to the recipient's country.
+    Country,
+    /// What it sends from the same sender.
+    Sender,
+    /// This recipient alone.
+    Recipient,
+}
+
+impl Scope {
+    /// The name used in logs and fixtures.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Provider => "provider",
+            Self::Country => "country",
+            Self::Sender => "sender",
+            Self::Recipient => "recipient",
+        }
+    }
+
+    /// The scope of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Provider, Self::Country, Self::Sender, Self::Recipient]
+            .into_iter()
+            .find(|scope| scope.as_str() == name)
+    }
 }

@@ -191,6 +191,18 @@ impl PhoneNumber {
         format!("+{}", self.digits)
     }
 
+    /// The code that callers from abroad dial for its country or network.
+    pub fn calling_code(&self) -> u16 {
+        self.calling_code
+    }
+
+    /// The digits after the calling code, for the wire of a provider and for nothing else.
+    pub fn expose_national(&self) -> String {
+        let digits = self.digits.to_string();
+        let code = self.calling_code.to_string().len();
+        digits[code..].to_owned()
+    }
+
     /// All digits of the E.164 form as one number: the key of limits. The two writings of an Argentine mobile (with
     /// and without the 9 that callers from abroad dial) are one key.
     pub fn key(&self) -> u64 {

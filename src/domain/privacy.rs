@@ -73,6 +73,9 @@ impl Subject {
     }
 }
 
+/// No subject's label begins like this, so that a sealing key is never a hash of something.
+const SEALING: &[u8] = b"sealing key";
+
 /// The hashing keys of `privacy.keys`, in their order: the first writes, all of them read.
 #[derive(Clone)]
 pub struct PrivacyKeys(Arc<[Hmac<Sha256>]>);
@@ -93,6 +96,15 @@ impl PrivacyKeys {
     pub fn all(&self, subject: Subject, parts: &[&[u8]]) -> Vec<KeyedHash> {
         let keys = self.0.iter();
         keys.map(|key| digest(key, subject, parts)).collect()
+    }
+
+    /// The keys for sealing, in the same order: each is derived from its hashing key, which it does not give away.
+    pub(super) fn sealing(&self) -> impl Iterator<Item = [u8; 32]> {
+        let keys = self.0.iter();
+        keys.map(|key| {
+            let mac = key.clone().chain_update(SEALING);
+            mac.finalize().into_bytes().into()
+        })
     }
 }
 

@@ -23,12 +23,9 @@ pub struct Bounded<S> {
 }
 
 impl<S> Bounded<S> {
-    /// Lets at most `calls` calls into `inner` at once.
-    pub fn new(inner: S, calls: u32) -> Self {
-        Self {
-            inner,
-            slots: Arc::new(Semaphore::new(calls as usize)),
-        }
+    /// Lets a call into `inner` while there is a slot, which it may share with other services.
+    pub fn new(inner: S, slots: Arc<Semaphore>) -> Self {
+        Self { inner, slots }
     }
 }
 

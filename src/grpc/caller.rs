@@ -61,8 +61,14 @@ impl Caller {
         }
     }
 
+    /// Whether it may ask for this.
+    pub fn may(&self, method: Method) -> bool {
+        self.methods.contains(&method)
+    }
+
     fn may_call(&self, path: &str) -> bool {
-        self.methods.iter().any(|method| method.path() == path)
+        let mut methods = self.methods.iter();
+        methods.any(|method| method.path() == Some(path))
     }
 }
 

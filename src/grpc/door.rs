@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use http::{Request, Response};
+use tokio::sync::Semaphore;
 use tonic::{body::Body, server::NamedService, service::RoutesBuilder};
 use tonic_health::server::HealthReporter;
 use tower::{ServiceExt, util::BoxCloneSyncService};
@@ -12,7 +13,13 @@ use crate::{
     clock::Clock,
     dispatch::Dispatcher,
     outbound::WriteGate,
-    pb::{self, v1::otp_service_server::OtpServiceServer},
+    pb::{
+        self,
+        v1::{
+            otp_service_server::OtpServiceServer,
+            preference_service_server::PreferenceServiceServer,
+        },
+    },
 };
 
 use super::{
@@ -20,35 +27,40 @@ use super::{
     caller::{Authenticated, Caller, Callers},
     deadline::Timed,
     otp::OtpService,
+    preference::PreferenceService,
 };
 
 /// Most bytes of a request; the largest lawful one has about 40 KiB, nearly all of it attributes.
 const MAX_REQUEST: usize = 64 * 1024;
 
-/// The service with everything that stands before it.
-type Stack = Timed<Authenticated<Bounded<OtpServiceServer<OtpService>>>>;
+/// A service with everything that stands before it.
+type Stack<S> = Timed<Authenticated<Bounded<S>>>;
+
+type Otp = Stack<OtpServiceServer<OtpService>>;
+type Preferences = Stack<PreferenceServiceServer<PreferenceService>>;
 
 /// The door of a gateway.
 #[derive(Clone)]
 pub struct Door {
-    stack: Stack,
+    otp: Otp,
+    preferences: Preferences,
     callers: Callers,
     health: HealthReporter,
 }
 
 impl Door {
     /// A door in front of a dispatcher, with at most `max_in_flight` calls under way.
-    pub fn new(dispatcher: Arc<Dispatcher>, clock: Clock, max_in_flight: u32) -> Self {
+    pub fn new(dispatcher: Arc<Dispatcher>, clock: &Clock, max_in_flight: u32) -> Self {
         let callers = Callers::default();
-        let service = OtpServiceServer::new(OtpService::new(dispatcher))
+        let slots = Arc::new(Semaphore::new(max_in_flight as usize));
+        let otp = OtpServiceServer::new(OtpService::new(dispatcher.clone()))
             .max_decoding_message_size(MAX_REQUEST);
-        // Outermost last: time counts from arrival, strangers are turned away next, and only known clients take a slot.
-        let stack = Bounded::new(service, max_in_flight);
-        let stack = Authenticated::new(stack, callers.clone());
-        let stack = Timed::new(stack, clock);
+        let preferences = PreferenceServiceServer::new(PreferenceService::new(dispatcher))
+            .max_decoding_message_size(MAX_REQUEST);
         let (health, _) = tonic_health::server::health_reporter();
         Self {
-            stack,
+            otp: stack(otp, &slots, &callers, clock),
+            preferences: stack(preferences, &slots, &callers, clock),
             callers,
             health,
         }
@@ -62,9 +74,11 @@ impl Door {
     /// Says over `grpc.health.v1` whether the door takes work.
     pub async fn set_serving(&self, serving: bool) {
         if serving {
-            self.health.set_serving::<Stack>().await;
+            self.health.set_serving::<Otp>().await;
+            self.health.set_serving::<Preferences>().await;
         } else {
-            self.health.set_not_serving::<Stack>().await;
+            self.health.set_not_serving::<Otp>().await;
+            self.health.set_not_serving::<Preferences>().await;
         }
         let status = if serving {
             tonic_health::ServingStatus::Serving
@@ -77,14 +91,16 @@ impl Door {
     /// Ends the streams of those who watch the health: they have been told, and would hold up a drain for ever.
     pub async fn end_watches(&self) {
         let mut health = self.health.clone();
-        health.clear_service_status(Stack::NAME).await;
-        health.clear_service_status("").await;
+        for service in [Otp::NAME, Preferences::NAME, ""] {
+            health.clear_service_status(service).await;
+        }
     }
 
-    /// The door for the network: the service, health, and reflection if wanted.
+    /// The door for the network: the services, health, and reflection if wanted.
     pub fn router(&self, reflection: bool) -> Router {
         let mut routes = RoutesBuilder::default();
-        routes.add_service(self.stack.clone());
+        routes.add_service(self.otp.clone());
+        routes.add_service(self.preferences.clone());
         let health = tonic_health::server::HealthService::from_health_reporter(self.health.clone());
         routes.add_service(tonic_health::pb::health_server::HealthServer::new(health));
         if reflection {
@@ -103,11 +119,11 @@ impl Door {
         routes.routes().into_axum_router()
     }
 
-    /// The door for an adapter in the same process: no socket, the same layers.
+    /// The door for an adapter in the same process: no socket, the same layers, and only what an adapter may ask for.
     pub fn in_process<E: 'static>(&self) -> BoxCloneSyncService<Request<Body>, Response<Body>, E> {
         let caller = Arc::new(Caller::adapter());
         let stack = self
-            .stack
+            .otp
             .clone()
             .map_request(move |mut request: Request<Body>| {
                 request.extensions_mut().insert(caller.clone());
@@ -118,4 +134,11 @@ impl Door {
             });
         BoxCloneSyncService::new(stack.map_err(|never| match never {}))
     }
+}
+
+/// Outermost last: time counts from arrival, strangers are turned away next, and only known clients take a slot.
+fn stack<S>(service: S, slots: &Arc<Semaphore>, callers: &Callers, clock: &Clock) -> Stack<S> {
+    let stack = Bounded::new(service, slots.clone());
+    let stack = Authenticated::new(stack, callers.clone());
+    Timed::new(stack, clock.clone())
 }

@@ -5,6 +5,7 @@ pub mod caller;
 pub mod deadline;
 pub mod door;
 pub mod otp;
+pub mod preference;
 
 mod parse;
 mod render;

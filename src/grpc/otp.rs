@@ -30,7 +30,7 @@ impl OtpService {
         Self { dispatcher }
     }
 
-    fn explain(
+    async fn explain(
         &self,
         wire: v1::SendOtpRequest,
         caller: &Caller,
@@ -39,6 +39,9 @@ impl OtpService {
     ) -> Result<Explanation, Fault> {
         let request = parse::send(wire, &caller.name, time, Intention::Explain, prefix)?;
         permit(caller, &request.tenant)?;
+        let patience = time.deadline.saturating_duration_since(time.arrived);
+        let preferences = self.dispatcher.preferences();
+        let request = preferences.complete(request, patience).await;
         self.dispatcher.explain(&request)
     }
 }
@@ -52,7 +55,7 @@ impl otp_service_server::OtpService for OtpService {
         let (caller, time) = context(&request)?;
         let wire = request.into_inner();
         if wire.dry_run {
-            let explanation = self.explain(wire, &caller, time, "")?;
+            let explanation = self.explain(wire, &caller, time, "").await?;
             return match explanation.reason {
                 Some(reason) => Err(Fault::new(reason).into()),
                 None => Ok(Response::new(render::dry_run(explanation.steps.first()))),
@@ -104,13 +107,13 @@ impl otp_service_server::OtpService for OtpService {
     ) -> Result<Response<v1::ExplainRouteResponse>, Status> {
         let (caller, time) = context(&request)?;
         let wire = request.into_inner().request.unwrap_or_default();
-        let explanation = self.explain(wire, &caller, time, "request.")?;
+        let explanation = self.explain(wire, &caller, time, "request.").await?;
         Ok(Response::new(render::explanation(explanation)))
     }
 }
 
 /// Who calls, and how long they wait: put there by the layers before.
-fn context<T>(request: &Request<T>) -> Result<(Arc<Caller>, Time), Status> {
+pub(super) fn context<T>(request: &Request<T>) -> Result<(Arc<Caller>, Time), Status> {
     let extensions = request.extensions();
     match (extensions.get::<Arc<Caller>>(), extensions.get::<Time>()) {
         (Some(caller), Some(time)) => Ok((caller.clone(), *time)),
@@ -119,7 +122,7 @@ fn context<T>(request: &Request<T>) -> Result<(Arc<Caller>, Time), Status> {
 }
 
 /// A tenant that the caller may not use is refused before anything is said of it.
-fn permit(caller: &Caller, tenant: &str) -> Result<(), Fault> {
+pub(super) fn permit(caller: &Caller, tenant: &str) -> Result<(), Fault> {
     if tenant.is_empty() || caller.may_use(tenant) {
         Ok(())
     } else {
@@ -127,7 +130,7 @@ fn permit(caller: &Caller, tenant: &str) -> Result<(), Fault> {
     }
 }
 
-fn ledger_away(problem: &LedgerError) -> Status {
+pub(super) fn ledger_away(problem: &LedgerError) -> Status {
     tracing::error!(error = %problem, "the ledger could not be read");
     Fault::new(Reason::LedgerUnavailable).into()
 }

@@ -5,6 +5,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use crate::{
     dispatch::request::Request,
     domain::{
+        attributes::Attributes,
         channel::Channel,
         delivery::State,
         id::DeliveryId,
@@ -20,7 +21,7 @@ use crate::{
 
 use super::deadline::Time;
 
-const MAX_KEY: usize = 256;
+pub(super) const MAX_KEY: usize = 256;
 const MAX_TEXT: usize = 1600;
 const MAX_CHANNELS: usize = 4;
 const MAX_ATTRIBUTES: usize = 32;
@@ -31,10 +32,10 @@ const MAX_PAGE: u32 = 1000;
 
 /// What is known to be wrong with a request.
 #[derive(Debug, Default)]
-struct Violations(Vec<(String, String)>);
+pub(super) struct Violations(Vec<(String, String)>);
 
 impl Violations {
-    fn add(&mut self, field: &str, problem: &str) {
+    pub(super) fn add(&mut self, field: &str, problem: &str) {
         self.0.push((field.to_owned(), problem.to_owned()));
     }
 
@@ -44,7 +45,7 @@ impl Violations {
         }
     }
 
-    fn finish(self) -> Result<(), Fault> {
+    pub(super) fn finish(self) -> Result<(), Fault> {
         let only_the_number =
             matches!(&*self.0, [(field, _)] if field.ends_with("recipient.phone_number"));
         if self.0.is_empty() {
@@ -152,6 +153,8 @@ pub(super) fn send(
         family: family.ok().and_then(v1::Family::to_domain),
         channels,
         profile_channels,
+        stored: None,
+        attributes: Attributes::new(wire.attributes),
     })
 }
 
@@ -232,7 +235,7 @@ fn life(given: Option<&prost_types::Duration>, bad: &mut Violations) -> Duration
     }
 }
 
-fn channels(field: &str, wire: &[i32], bad: &mut Violations) -> Vec<Channel> {
+pub(super) fn channels(field: &str, wire: &[i32], bad: &mut Violations) -> Vec<Channel> {
     let known: Vec<Channel> = wire
         .iter()
         .filter_map(|channel| v1::Channel::try_from(*channel).ok()?.to_domain())
@@ -260,12 +263,12 @@ fn check_attributes(attributes: &std::collections::HashMap<String, String>, bad:
     }
 }
 
-fn is_line_user(text: &str) -> bool {
+pub(super) fn is_line_user(text: &str) -> bool {
     let digits = text.strip_prefix('U').unwrap_or_default();
     digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-fn is_language(text: &str) -> bool {
+pub(super) fn is_language(text: &str) -> bool {
     let subtag = |part: &str| {
         (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
     };

@@ -96,7 +96,7 @@ fn attempt(row: &AttemptRow) -> v1::Attempt {
     }
 }
 
-fn timestamp(unix_ms: u64) -> prost_types::Timestamp {
+pub(super) fn timestamp(unix_ms: u64) -> prost_types::Timestamp {
     prost_types::Timestamp {
         seconds: i64::try_from(unix_ms / 1000).unwrap_or(i64::MAX),
         nanos: i32::try_from(unix_ms % 1000 * 1_000_000).unwrap_or(0),

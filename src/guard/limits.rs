@@ -14,9 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use governor::{
-    Quota, RateLimiter, clock, middleware::NoOpMiddleware, state::keyed::DashMapStateStore,
-};
+use governor::{Quota, RateLimiter, middleware::NoOpMiddleware, state::keyed::DashMapStateStore};
 
 use crate::{
     clock::Clock,
@@ -163,8 +161,7 @@ impl Limit {
     }
 }
 
-type Keyed =
-    RateLimiter<u64, DashMapStateStore<u64, RandomState>, GuardClock, NoOpMiddleware<Instant>>;
+type Keyed = RateLimiter<u64, DashMapStateStore<u64, RandomState>, Clock, NoOpMiddleware<Instant>>;
 
 struct Counters {
     keyed: Keyed,
@@ -172,7 +169,7 @@ struct Counters {
     full: AtomicBool,
     /// Keys are hashed with a secret of the process, so that nobody can aim two of them at each other.
     hasher: RandomState,
-    clock: GuardClock,
+    clock: Clock,
 }
 
 impl Counters {
@@ -181,14 +178,13 @@ impl Counters {
         let step = (per / count.get()).max(Duration::from_nanos(1));
         let quota = Quota::with_period(step)
             .map_or_else(|| Quota::per_second(count), |q| q.allow_burst(count));
-        let clock = GuardClock(clock.clone());
         let limiter = || RateLimiter::new(quota, DashMapStateStore::default(), clock.clone());
         Self {
             keyed: limiter(),
             shared: limiter(),
             full: AtomicBool::new(false),
             hasher: RandomState::new(),
-            clock,
+            clock: clock.clone(),
         }
     }
 
@@ -198,7 +194,7 @@ impl Counters {
         } else {
             self.keyed.check_key(&key)
         };
-        checked.map_err(|until| until.wait_time_from(clock::Clock::now(&self.clock)))
+        checked.map_err(|until| until.wait_time_from(self.clock.now()))
     }
 
     fn key(&self, key: LimitKey, counted: &Counted<'_>) -> Option<u64> {
@@ -209,17 +205,6 @@ impl Counters {
             LimitKey::Country => Some(self.hasher.hash_one((tenant, counted.country?))),
             LimitKey::Tenant => Some(self.hasher.hash_one(tenant)),
         }
-    }
-}
-
-#[derive(Clone, Debug)]
-struct GuardClock(Clock);
-
-impl clock::Clock for GuardClock {
-    type Instant = Instant;
-
-    fn now(&self) -> Instant {
-        self.0.now()
     }
 }
 

@@ -1,4 +1,6 @@
 //! What a message says: its wording for eyes and ears, and how many SMS it takes.
 
+pub mod catalog;
+pub mod languages;
+pub mod review;
 pub mod segments;
-pub mod text;

@@ -1,12 +1,22 @@
-//! The gRPC channel of a separate adapter: calls spread over all addresses of the gateway's name, dead connections
-//! noticed, and what had not been written when it failed is tried at another address.
+//! gRPC channels: to the gateway of a separate adapter, with calls spread over all addresses of its name, and to a single
+//! service such as a plugin. Dead connections are noticed, and what had not been written when it failed is tried again.
 
-use std::{collections::HashSet, error::Error, net::SocketAddr, time::Duration};
+use std::{
+    collections::HashSet,
+    error::Error,
+    fmt, io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use http::{HeaderValue, Request, Response, Uri, header::AUTHORIZATION};
 use http_body_util::BodyExt;
+use hyper_util::rt::TokioIo;
 use secrecy::ExposeSecret;
-use tokio::sync::mpsc::Sender;
+use tokio::{net::TcpStream, sync::mpsc::Sender};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{
     body::Body,
@@ -31,20 +41,21 @@ const TRIES: u32 = 16;
 /// refuses at once.
 const PAUSE: Duration = Duration::from_millis(20);
 
-type AnyError = Box<dyn Error + Send + Sync>;
+/// Why a call has no answer.
+pub type AnyError = Box<dyn Error + Send + Sync>;
 
 /// Why there can be no channel.
 #[derive(Debug, thiserror::Error)]
 pub enum ChannelError {
-    /// `gateway.url` is not what it must be.
-    #[error("gateway.url must be http://host:port or https://host:port")]
+    /// The address is not what it must be.
+    #[error("the address must be http://host:port or https://host:port")]
     Url,
     /// The TLS library refused its settings.
-    #[error("the channel to the gateway cannot be built: {0}")]
+    #[error("no channel can be built: {0}")]
     Tls(String),
 }
 
-/// Where the gateway is, and how to speak to it.
+/// Where a service is, and how to speak to it.
 #[derive(Clone, Debug)]
 pub struct Remote {
     /// `https://host:port` or `http://host:port`.
@@ -69,19 +80,84 @@ pub fn connect<E: From<AnyError> + 'static>(
     });
     let token = remote.token;
     let service = service_fn(move |request| {
-        let call = call(channel.clone(), token.clone(), request);
-        async move { call.await.map_err(E::from) }
+        let (channel, token) = (channel.clone(), token.clone());
+        async move {
+            let call = call(&channel, token.as_ref(), TRIES, request);
+            call.await.map_err(E::from)
+        }
     });
     Ok(BoxCloneSyncService::new(service))
 }
 
-async fn call(
-    channel: Channel,
+/// A channel to one service over one connection, which is opened at the first call, and again after it broke.
+#[derive(Clone)]
+pub struct Single(Arc<SingleParts>);
+
+struct SingleParts {
+    endpoint: Endpoint,
     token: Option<Secret>,
+    opened: OnceLock<Channel>,
+}
+
+impl Single {
+    /// A channel that touches no network yet.
+    pub fn new(remote: Remote) -> Result<Self, ChannelError> {
+        let place = Place::new(&remote)?;
+        let endpoint = Endpoint::from(place.origin.clone());
+        Ok(Self(Arc::new(SingleParts {
+            endpoint: place.tuned(endpoint)?,
+            token: remote.token,
+            opened: OnceLock::new(),
+        })))
+    }
+}
+
+/// A call that has a [`WriteGate`] among its extensions passes it when it is written.
+impl Service<Request<Body>> for Single {
+    type Response = Response<Body>;
+    type Error = AnyError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, AnyError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), AnyError>> {
+        // The channel is asked within the call, which has the gate and the deadline.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let parts = self.0.clone();
+        Box::pin(async move {
+            let open = || parts.endpoint.connect_with_connector_lazy(service_fn(dial));
+            let opened = parts.opened.get_or_init(open);
+            // That the other side has closed a connection may be noticed by the next call only.
+            call(opened, parts.token.as_ref(), 2, request).await
+        })
+    }
+}
+
+/// Opens a connection. The library bounds the time of a connector that it is handed together with that of TLS; of its own
+/// one it bounds the first part only, and a service that never ends a TLS greeting would block all calls for ever.
+async fn dial(uri: Uri) -> io::Result<TokioIo<TcpStream>> {
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let port = uri.port_u16().unwrap_or_default();
+    let stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(TokioIo::new(stream))
+}
+
+impl fmt::Debug for Single {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Single({})", self.0.endpoint.uri())
+    }
+}
+
+async fn call(
+    channel: &Channel,
+    token: Option<&Secret>,
+    most_tries: u32,
     request: Request<Body>,
 ) -> Result<Response<Body>, AnyError> {
     let (mut head, body) = request.into_parts();
-    if let Some(value) = token.and_then(|token| bearer(&token)) {
+    if let Some(value) = token.and_then(bearer) {
         head.headers.insert(AUTHORIZATION, value);
     }
     let gate = head
@@ -98,7 +174,7 @@ async fn call(
         let answer = channel.ready().await?.call(again).await;
         match answer {
             Ok(answer) => return Ok(answer),
-            Err(problem) if gate.written() || tries == TRIES => return Err(problem.into()),
+            Err(problem) if !gate.is_open() || tries == most_tries => return Err(problem.into()),
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
         tries += 1;
@@ -109,7 +185,7 @@ fn bearer(token: &Secret) -> Option<HeaderValue> {
     secret_header(&format!("Bearer {}", token.load().expose_secret()))
 }
 
-/// The gateway's name, and how each of its addresses is spoken to.
+/// A service's name, and how each of its addresses is spoken to.
 struct Place {
     host: String,
     port: u16,
@@ -144,7 +220,13 @@ impl Place {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         let endpoint = Endpoint::from_shared(format!("{scheme}://{address}"))
             .map_err(|_| ChannelError::Url)?
-            .origin(self.origin.clone())
+            .origin(self.origin.clone());
+        self.tuned(endpoint)
+    }
+
+    /// An address spoken to as all of this name are.
+    fn tuned(&self, endpoint: Endpoint) -> Result<Endpoint, ChannelError> {
+        let endpoint = endpoint
             .connect_timeout(Duration::from_secs(1))
             .tcp_nodelay(true)
             .http2_keep_alive_interval(Duration::from_secs(10))
@@ -208,7 +290,7 @@ mod tests {
 
     use futures_util::future::join_all;
     use hyper::{body::Incoming, server::conn::http2, service};
-    use hyper_util::rt::{TokioExecutor, TokioIo};
+    use hyper_util::rt::TokioExecutor;
     use tokio::{net::TcpListener, task::JoinSet};
 
     use super::*;
@@ -244,7 +326,7 @@ mod tests {
 
     async fn one(channel: &Channel) -> Result<Response<Body>, AnyError> {
         let request = Request::post("/x").body(Body::empty()).unwrap();
-        call(channel.clone(), None, request).await
+        call(channel, None, TRIES, request).await
     }
 
     #[tokio::test]

@@ -59,6 +59,7 @@ pub enum OutboundError {
 pub struct Outbound {
     #[expect(clippy::disallowed_types, reason = "the one place that makes a client")]
     client: reqwest::Client,
+    linger: Duration,
 }
 
 /// What is asked of a vendor. Its `Debug` shows neither path nor body: they carry numbers and codes.
@@ -149,6 +150,23 @@ impl WriteGate {
         self.0.load(Ordering::Acquire) == SHUT
     }
 
+    fn is_open(&self) -> bool {
+        self.0.load(Ordering::Acquire) == OPEN
+    }
+
+    /// What it means that a request has no answer because of `problem`, which is called `word` where it was not the gate.
+    pub fn unanswered(&self, problem: &(dyn Error + 'static), word: &'static str) -> CallError {
+        if self.is_shut() {
+            CallError::NotWritten(CALLED_BACK)
+        } else if dropped_unread(problem) {
+            CallError::NotWritten("refused")
+        } else if self.written() {
+            CallError::Unanswered(word)
+        } else {
+            CallError::NotWritten(word)
+        }
+    }
+
     /// Marks the request as written; `false` when the gate was shut before. For transports that write themselves.
     pub fn pass(&self) -> bool {
         let before = self
@@ -181,7 +199,13 @@ impl Outbound {
             .user_agent(concat!("tollgate/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|e| OutboundError::Client(e.to_string()))?;
-        Ok(Self { client })
+        let linger = settings.linger.0;
+        Ok(Self { client, linger })
+    }
+
+    /// How long a request may live in all, whichever way it travels.
+    pub fn linger(&self) -> Duration {
+        self.linger
     }
 
     /// Makes one request and reads its answer.
@@ -266,21 +290,17 @@ fn missing_answer(problem: &reqwest::Error, gate: &WriteGate) -> CallError {
     } else {
         "connection"
     };
-    if gate.is_shut() {
-        CallError::NotWritten(CALLED_BACK)
-    } else if dropped_unread(problem) {
-        CallError::NotWritten("refused")
-    } else if problem.is_connect() || !gate.written() {
-        CallError::NotWritten(word)
-    } else {
-        CallError::Unanswered(word)
+    let known = gate.unanswered(problem, word);
+    if problem.is_connect() && known == CallError::Unanswered(word) {
+        return CallError::NotWritten(word);
     }
+    known
 }
 
 /// Whether an HTTP/2 peer vouched that it did not look at the request: a refused stream, or one above the last that a
 /// closing connection took (RFC 9113 §8.7).
-fn dropped_unread(problem: &reqwest::Error) -> bool {
-    let mut causes = std::iter::successors(problem.source(), |cause| (*cause).source());
+fn dropped_unread(problem: &(dyn Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(problem), |cause| (*cause).source());
     causes
         .find_map(|cause| cause.downcast_ref::<h2::Error>())
         .is_some_and(|cause| {

@@ -4,17 +4,37 @@ use std::time::Duration;
 
 use crate::domain::failure::Failure;
 
+/// How a step was tried so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tried {
+    /// Once.
+    Once,
+    /// More than once.
+    Again,
+    /// More than once, and with a fresh credential.
+    Renewed,
+}
+
 /// What is known besides the failure.
 #[derive(Clone, Copy, Debug)]
 pub struct Situation {
     /// Whether the provider takes the same attempt twice without a second message.
     pub idempotent: bool,
-    /// Whether this step was tried a second time already.
-    pub retried: bool,
+    /// How this step was tried so far.
+    pub tried: Tried,
+    /// Whether an earlier attempt of this delivery may have been sent.
+    pub doubtful: bool,
     /// Whether the tenant lets a further step follow an attempt that may have been sent.
     pub next_when_ambiguous: bool,
     /// The time within which a further attempt must be able to begin.
     pub room: Duration,
+}
+
+impl Situation {
+    /// Whether a further step would be one too many for the tenant.
+    pub const fn ends_in_doubt(&self) -> bool {
+        self.doubtful && !self.next_when_ambiguous
+    }
 }
 
 /// What to do.
@@ -32,11 +52,24 @@ pub enum Next {
 
 /// Decides what follows a failure.
 pub fn next(failure: Failure, situation: &Situation) -> Next {
+    match usually(failure, situation) {
+        Next::Provider | Next::Channel if situation.ends_in_doubt() => Next::Stop,
+        usual @ (Next::Again(_) | Next::Provider | Next::Channel | Next::Stop) => usual,
+    }
+}
+
+fn usually(failure: Failure, situation: &Situation) -> Next {
     match failure {
         Failure::Throttled { delay: Some(delay) } if fits(delay, situation) => Next::Again(delay),
-        Failure::Throttled { .. } | Failure::Transient | Failure::Account => Next::Provider,
+        Failure::CredentialStale if situation.tried != Tried::Renewed => {
+            Next::Again(Duration::ZERO)
+        }
+        Failure::Throttled { .. }
+        | Failure::Transient
+        | Failure::Account
+        | Failure::CredentialStale => Next::Provider,
         Failure::Recipient | Failure::Request => Next::Channel,
-        Failure::Ambiguous if situation.idempotent && !situation.retried => {
+        Failure::Ambiguous if situation.idempotent && situation.tried == Tried::Once => {
             Next::Again(Duration::ZERO)
         }
         Failure::Ambiguous if situation.next_when_ambiguous => Next::Provider,
@@ -45,7 +78,7 @@ pub fn next(failure: Failure, situation: &Situation) -> Next {
 }
 
 fn fits(delay: Duration, situation: &Situation) -> bool {
-    !situation.retried && delay <= situation.room
+    situation.tried == Tried::Once && delay <= situation.room
 }
 
 #[cfg(test)]
@@ -54,7 +87,8 @@ mod tests {
 
     const PLAIN: Situation = Situation {
         idempotent: false,
-        retried: false,
+        tried: Tried::Once,
+        doubtful: false,
         next_when_ambiguous: true,
         room: Duration::from_secs(1),
     };
@@ -77,13 +111,28 @@ mod tests {
         check(
             wait(1),
             Situation {
-                retried: true,
+                tried: Tried::Again,
                 ..PLAIN
             },
             Next::Provider,
         );
         check(Failure::Transient, PLAIN, Next::Provider);
         check(Failure::Account, PLAIN, Next::Provider);
+        check(Failure::CredentialStale, PLAIN, Next::Again(Duration::ZERO));
+        let retried = Situation {
+            tried: Tried::Again,
+            ..PLAIN
+        };
+        check(
+            Failure::CredentialStale,
+            retried,
+            Next::Again(Duration::ZERO),
+        );
+        let renewed = Situation {
+            tried: Tried::Renewed,
+            ..retried
+        };
+        check(Failure::CredentialStale, renewed, Next::Provider);
         check(Failure::Recipient, PLAIN, Next::Channel);
         check(Failure::Request, PLAIN, Next::Channel);
         check(Failure::FraudBlock, PLAIN, Next::Stop);
@@ -104,10 +153,35 @@ mod tests {
         check(
             Failure::Ambiguous,
             Situation {
-                retried: true,
+                tried: Tried::Again,
                 ..idempotent
             },
             Next::Provider,
         );
+    }
+
+    #[test]
+    fn after_a_doubt_a_tenant_may_want_nothing_further() {
+        let doubtful = Situation {
+            tried: Tried::Again,
+            doubtful: true,
+            ..PLAIN
+        };
+        let stops = Situation {
+            next_when_ambiguous: false,
+            ..doubtful
+        };
+        for failure in Failure::CLASSES {
+            let stale = failure == Failure::CredentialStale;
+            if failure != Failure::FraudBlock && !stale {
+                assert_ne!(next(failure, &doubtful), Next::Stop, "{failure:?}");
+            }
+            let expect = if stale {
+                Next::Again(Duration::ZERO)
+            } else {
+                Next::Stop
+            };
+            assert_eq!(next(failure, &stops), expect, "{failure:?}");
+        }
     }
 }

@@ -2,6 +2,8 @@
 //! `dispatch` holds the state and acts.
 
 pub mod fallback;
+pub mod health;
+pub mod pick;
 pub mod plan;
 pub mod preference;
 pub mod time;

@@ -1,5 +1,5 @@
-//! Which channels, in which order: the request's own list, else the identity provider's profile, else the tenant's
-//! default; within what the caller's screen promised.
+//! Which channels, in which order: the request's own list, else the stored preference, else the identity provider's
+//! profile, else the tenant's default; within what the caller's screen promised.
 
 use crate::domain::channel::{Channel, Family};
 
@@ -8,6 +8,8 @@ use crate::domain::channel::{Channel, Family};
 pub struct Wishes<'a> {
     /// The request's explicit list; overrides every preference.
     pub explicit: &'a [Channel],
+    /// The list that a service has stored for the person.
+    pub stored: &'a [Channel],
     /// The list in the identity provider's profile.
     pub profile: &'a [Channel],
     /// The tenant's default.
@@ -18,12 +20,46 @@ pub struct Wishes<'a> {
     pub last_resort_sms: bool,
 }
 
+/// Whose wish decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The request's explicit list.
+    Request,
+    /// The stored preference.
+    Stored,
+    /// The identity provider's profile.
+    Profile,
+    /// The tenant's default.
+    Tenant,
+}
+
+impl Source {
+    /// The words of an explanation.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Request => "the request",
+            Self::Stored => "the stored preference",
+            Self::Profile => "the profile",
+            Self::Tenant => "the tenant's default",
+        }
+    }
+}
+
+/// Whose wish decides.
+pub fn source(wishes: &Wishes<'_>) -> Source {
+    if wishes.explicit.is_empty() {
+        preferred(wishes, wishes.family.unwrap_or(Family::Message)).0
+    } else {
+        Source::Request
+    }
+}
+
 /// The channels to try, in order. A screen that promised nothing is read as a message, unless the request names its
 /// channels itself; an explicit list is taken as it is, without a last resort.
 pub fn channels(wishes: &Wishes<'_>) -> Vec<Channel> {
     let (wanted, family) = if wishes.explicit.is_empty() {
         let family = wishes.family.unwrap_or(Family::Message);
-        (preferred(wishes, family), Some(family))
+        (preferred(wishes, family).1, Some(family))
     } else {
         (wishes.explicit, wishes.family)
     };
@@ -39,14 +75,15 @@ pub fn channels(wishes: &Wishes<'_>) -> Vec<Channel> {
     channels
 }
 
-/// The first list that says anything about this family.
-fn preferred<'a>(wishes: &Wishes<'a>, family: Family) -> &'a [Channel] {
+/// The first list that says anything about this family, and whose it is.
+fn preferred<'a>(wishes: &Wishes<'a>, family: Family) -> (Source, &'a [Channel]) {
+    let lists = [
+        (Source::Stored, wishes.stored),
+        (Source::Profile, wishes.profile),
+    ];
     let says = |list: &[Channel]| list.iter().any(|channel| channel.family() == family);
-    if says(wishes.profile) {
-        wishes.profile
-    } else {
-        wishes.default
-    }
+    let first = lists.into_iter().find(|(_, list)| says(list));
+    first.unwrap_or((Source::Tenant, wishes.default))
 }
 
 #[cfg(test)]
@@ -56,6 +93,7 @@ mod tests {
 
     const NOBODY: Wishes<'static> = Wishes {
         explicit: &[],
+        stored: &[],
         profile: &[],
         default: &[Sms],
         family: None,
@@ -105,6 +143,44 @@ mod tests {
             },
             &[Whatsapp, Sms],
         );
+    }
+
+    #[test]
+    fn every_source_has_its_rank() {
+        let check = |wishes: Wishes<'_>, expect: &[Channel], source: Source| {
+            assert_eq!(channels(&wishes), expect, "{wishes:?}");
+            assert_eq!(super::source(&wishes), source, "{wishes:?}");
+        };
+        let all = Wishes {
+            explicit: &[Line],
+            stored: &[Whatsapp],
+            profile: &[Sms],
+            ..NOBODY
+        };
+        check(all, &[Line], Source::Request);
+        let stored = Wishes {
+            explicit: &[],
+            ..all
+        };
+        check(stored, &[Whatsapp, Sms], Source::Stored);
+        let profile = Wishes {
+            stored: &[],
+            profile: &[Whatsapp, Sms],
+            ..stored
+        };
+        check(profile, &[Whatsapp, Sms], Source::Profile);
+        check(NOBODY, &[Sms], Source::Tenant);
+        // A preference that says nothing of what the screen promised is none.
+        let voice = Wishes {
+            stored: &[Voice],
+            ..profile
+        };
+        check(voice, &[Whatsapp, Sms], Source::Profile);
+        let voice = Wishes {
+            family: Some(Family::Voice),
+            ..voice
+        };
+        check(voice, &[Voice], Source::Stored);
     }
 
     #[test]

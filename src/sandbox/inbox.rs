@@ -9,8 +9,12 @@ use std::{
     },
 };
 
-use serde::Serialize;
-use tokio::sync::broadcast;
+use axum::{Json, Router, extract::Query, routing::get};
+use futures_util::future::select_all;
+use serde::{Deserialize, Serialize, Serializer};
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use crate::domain::channel::Channel;
 
 /// Arrivals that a slow subscriber may lag behind before it misses some.
 const BACKLOG: usize = 1024;
@@ -20,16 +24,33 @@ const BACKLOG: usize = 1024;
 pub struct Message {
     /// The vendor's id of it.
     pub sid: String,
-    /// The number it went to, as the request had it.
+    /// The way it came.
+    #[serde(serialize_with = "name_of")]
+    pub channel: Channel,
+    /// Whom it went to: the number, or the LINE user id, as the request had it. Where the request had a hash only, the
+    /// number that the vendor knows by it.
     pub to: String,
     /// The sender, or the messaging service that picks one.
     pub from: String,
-    /// The text.
+    /// What the person reads or hears. Of a template: the approved wording, filled in.
     pub body: String,
+    /// The language of the voice or the template, where the vendor is told one.
+    pub language: Option<String>,
     /// Seconds for which the vendor may try to deliver it, where the request said so.
     pub validity: Option<u32>,
     /// Milliseconds since 1970.
     pub received_at: u64,
+}
+
+impl Message {
+    /// Whether it went to this number or LINE user id. Of numbers only the digits are compared.
+    pub fn is_for(&self, destination: &str) -> bool {
+        let is_number = |text: &str| !text.bytes().any(|byte| byte.is_ascii_alphabetic());
+        if is_number(destination) && is_number(&self.to) {
+            return digits(&self.to).eq(digits(destination));
+        }
+        self.to == destination
+    }
 }
 
 impl fmt::Debug for Message {
@@ -78,10 +99,10 @@ impl Inbox {
         self.messages().iter().cloned().collect()
     }
 
-    /// The messages kept that went to `number`, oldest first. Only digits are compared.
-    pub fn to(&self, number: &str) -> Vec<Arc<Message>> {
+    /// The messages kept that went to this number or LINE user id, oldest first.
+    pub fn to(&self, destination: &str) -> Vec<Arc<Message>> {
         let messages = self.messages();
-        let same = |message: &&Arc<Message>| digits(&message.to).eq(digits(number));
+        let same = |message: &&Arc<Message>| message.is_for(destination);
         messages.iter().filter(same).cloned().collect()
     }
 
@@ -90,12 +111,12 @@ impl Inbox {
         self.0.arrivals.subscribe()
     }
 
-    /// The last message to `number`; waits for the first one without end.
-    pub async fn arrival(&self, number: &str) -> Arc<Message> {
+    /// The last message to this number or LINE user id; waits for the first one without end.
+    pub async fn arrival(&self, destination: &str) -> Arc<Message> {
         // Subscribed before looking, so that nothing can arrive unnoticed in between.
         let mut arrivals = self.subscribe();
         loop {
-            if let Some(message) = self.to(number).pop() {
+            if let Some(message) = self.to(destination).pop() {
                 return message;
             }
             // A lagging subscriber has missed some and looks again; the sender lives as long as `self`.
@@ -135,6 +156,60 @@ impl Inbox {
     }
 }
 
+/// What arrives in several inboxes, from the moment it was made.
+#[derive(Debug)]
+pub struct Arrivals(Vec<broadcast::Receiver<Arc<Message>>>);
+
+impl Arrivals {
+    /// Listens to all of these.
+    pub(super) fn of<'a>(inboxes: impl IntoIterator<Item = &'a Inbox>) -> Self {
+        Self(inboxes.into_iter().map(Inbox::subscribe).collect())
+    }
+
+    /// The next message. An error tells how many were missed, or that an inbox is gone.
+    pub async fn next(&mut self) -> Result<Arc<Message>, RecvError> {
+        let waits = self.0.iter_mut().map(|inbox| Box::pin(inbox.recv()));
+        let (arrived, ..) = select_all(waits).await;
+        arrived
+    }
+}
+
+/// Two paths that no vendor has: they let tests in other processes, and curious people, look at the phones.
+pub(super) fn paths<S: Clone + Send + Sync + 'static>(inbox: &Inbox) -> Router<S> {
+    let (messages, counts) = (inbox.clone(), inbox.clone());
+    Router::new()
+        .route(
+            "/sandbox/messages",
+            get(async move |Query(wanted): Query<Wanted>| Json(messages.shown(&wanted.to))),
+        )
+        .route("/sandbox/counts", get(async move || Json(counts.counts())))
+}
+
+#[derive(Deserialize)]
+struct Wanted {
+    #[serde(default)]
+    to: String,
+}
+
+impl Inbox {
+    fn shown(&self, to: &str) -> Vec<Message> {
+        let found = if to.is_empty() {
+            self.list()
+        } else {
+            self.to(to)
+        };
+        found.iter().map(|one| Message::clone(one)).collect()
+    }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands fields over by reference"
+)]
+fn name_of<S: Serializer>(channel: &Channel, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(channel.as_str())
+}
+
 fn digits(number: &str) -> impl Iterator<Item = u8> + '_ {
     number.bytes().filter(u8::is_ascii_digit)
 }
@@ -146,9 +221,11 @@ mod tests {
     fn message(sid: &str, to: &str) -> Message {
         Message {
             sid: sid.to_owned(),
+            channel: Channel::Sms,
             to: to.to_owned(),
             from: "+15005550006".to_owned(),
             body: "Your code is 482913".to_owned(),
+            language: None,
             validity: Some(300),
             received_at: 0,
         }
@@ -179,6 +256,34 @@ mod tests {
             assert_eq!(sids(&inbox.to(writing)), ["SM2"], "{writing}");
         }
         assert!(inbox.to("+8190").is_empty());
+    }
+
+    #[test]
+    fn line_user_ids_are_no_numbers() {
+        let inbox = Inbox::new(9);
+        let id = "U0123456789abcdef0123456789abcdef";
+        inbox.take(message("M1", id));
+        assert_eq!(sids(&inbox.to(id)), ["M1"]);
+        for other in ["01234567890123456789", "U0123456789abcdef0123456789abcdee"] {
+            assert!(inbox.to(other).is_empty(), "{other}");
+        }
+    }
+
+    #[tokio::test]
+    async fn arrivals_come_from_every_inbox() {
+        let inboxes = [Inbox::new(9), Inbox::new(9)];
+        let mut arrivals = Arrivals::of(&inboxes);
+        for (inbox, sid) in inboxes.iter().zip(["SM1", "SM2"]) {
+            inbox.take(message(sid, "+14155550123"));
+            let arrived = arrivals.next().await.expect("a message");
+            assert_eq!(arrived.sid, sid);
+        }
+    }
+
+    #[test]
+    fn a_message_is_shown_with_its_channel() {
+        let shown = serde_json::to_value(message("SM1", "+14155550123")).expect("JSON");
+        assert_eq!(shown["channel"], "sms");
     }
 
     #[tokio::test]

@@ -1,15 +1,29 @@
 //! The outside world played on loopback: simulators of vendors and of Okta, the tools that play Okta, and a
 //! configuration for a gateway that lives among them. Shares no code with what speaks to the real ones.
 
+#[cfg(test)]
+mod asking;
+mod carrier;
 pub mod configuration;
 pub mod hook;
 pub mod inbox;
 pub mod judge;
+mod jwt;
+pub mod keys;
+pub mod line;
+mod memory;
+pub mod meta;
 pub mod okta;
+pub mod people;
 pub mod phone;
+mod reading;
+mod segments;
 pub mod server;
 mod terminal;
+pub mod triggers;
 pub mod twilio;
+pub mod vonage;
+pub mod whatsapp;
 
 use std::{io, net::SocketAddr};
 
@@ -18,8 +32,14 @@ use tempfile::TempDir;
 use self::{
     configuration::{Doors, HOOK_SECRET, OAUTH_TENANT, TENANT},
     hook::{Credential, OauthClient, Options},
+    inbox::Arrivals,
+    keys::RsaKey,
+    line::Line,
+    meta::Meta,
     okta::Okta,
+    people::{PEOPLE, Person},
     twilio::Twilio,
+    vonage::Vonage,
 };
 use crate::{
     clock::Clock,
@@ -30,7 +50,14 @@ use crate::{
 #[derive(Debug)]
 pub struct Sandbox {
     twilio: Twilio,
+    vonage: Vonage,
+    meta: Meta,
+    line: Line,
     okta: Okta,
+    /// The private half of the key that every simulator knows by its public half, PEM.
+    private_key: Secret,
+    /// The key's name at every simulator.
+    key_id: String,
     doors: Doors,
     folder: TempDir,
 }
@@ -38,9 +65,29 @@ pub struct Sandbox {
 impl Sandbox {
     /// Starts every simulator on a free port. `doors` are the gateway's, which is not started here.
     pub async fn start(doors: Doors, clock: Clock) -> io::Result<Self> {
+        let key = RsaKey::generate(&clock).await?;
+        let public = Some(key.jwk()?);
+        let vonage = vonage::Settings {
+            key: public.clone(),
+            ..vonage::Settings::default()
+        };
+        let line = line::Settings {
+            key: public.clone(),
+            ..line::Settings::default()
+        };
+        let okta = okta::Settings {
+            service_key: public,
+            users: PEOPLE.iter().map(Person::user).collect(),
+            ..okta::Settings::default()
+        };
         Ok(Self {
             twilio: Twilio::start(twilio::Settings::default(), clock.clone()).await?,
-            okta: Okta::start(okta::Settings::default(), clock).await?,
+            vonage: Vonage::start(vonage, clock.clone()).await?,
+            meta: Meta::start(meta::Settings::default(), clock.clone()).await?,
+            line: Line::start(line, clock.clone()).await?,
+            okta: Okta::start(okta, clock).await?,
+            private_key: Secret::fixed(key.private_pem()?),
+            key_id: key.id().to_owned(),
             doors,
             folder: TempDir::with_prefix("tollgate-sandbox-")?,
         })
@@ -51,20 +98,44 @@ impl Sandbox {
         &self.twilio
     }
 
+    /// The simulated Vonage, with its phones.
+    pub fn vonage(&self) -> &Vonage {
+        &self.vonage
+    }
+
+    /// The simulated Meta, with its phones.
+    pub fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// The simulated LINE, with its phones.
+    pub fn line(&self) -> &Line {
+        &self.line
+    }
+
     /// The simulated Okta org.
     pub fn okta(&self) -> &Okta {
         &self.okta
     }
 
+    /// Whatever arrives at any phone from now on.
+    pub fn arrivals(&self) -> Arrivals {
+        Arrivals::of([
+            self.twilio.inbox(),
+            self.vonage.inbox(),
+            self.meta.inbox(),
+            self.line.inbox(),
+        ])
+    }
+
     /// The gateway's configuration, YAML.
     pub fn configuration(&self) -> String {
-        let ledger = self.folder.path().join("ledger.db");
-        configuration::text(self.doors, &ledger, &self.twilio, &self.okta)
+        configuration::text(self)
     }
 
     /// The variables to which the configuration refers.
     pub fn variables(&self) -> Variables {
-        configuration::variables(&self.twilio)
+        configuration::variables(self)
     }
 
     /// A hook with a header secret to the gateway whose public door is at `door`.
@@ -74,6 +145,15 @@ impl Sandbox {
             value: Secret::fixed(HOOK_SECRET),
         };
         Options::new(&hook_url(door, TENANT), credential, phone)
+    }
+
+    /// A hook for one of the sandbox's people.
+    pub fn hook_for(&self, door: SocketAddr, person: &Person) -> Options {
+        Options {
+            user: person.user_id(),
+            channel: person.chooses,
+            ..self.hook(door, person.phone)
+        }
     }
 
     /// A hook with an OAuth token to the gateway whose public door is at `door`.
@@ -90,8 +170,13 @@ impl Sandbox {
 
     /// Stops every simulator and removes the ledger's folder.
     pub async fn stop(self) -> io::Result<()> {
-        self.twilio.stop().await;
-        self.okta.stop().await;
+        tokio::join!(
+            self.twilio.stop(),
+            self.vonage.stop(),
+            self.meta.stop(),
+            self.line.stop(),
+            self.okta.stop(),
+        );
         self.folder.close()
     }
 }
@@ -110,7 +195,7 @@ mod tests {
     #[tokio::test]
     async fn it_starts_and_leaves_nothing_behind() {
         let sandbox = Sandbox::start(Doors::at(0, 0, 0), Clock::system()).await;
-        let sandbox = sandbox.expect("two free ports");
+        let sandbox = sandbox.expect("free ports");
         let folder = PathBuf::from(sandbox.folder.path());
         assert!(folder.is_dir());
         sandbox.stop().await.expect("an empty folder");
@@ -120,7 +205,7 @@ mod tests {
     #[tokio::test]
     async fn hooks_go_to_their_tenants() {
         let sandbox = Sandbox::start(Doors::default(), Clock::system()).await;
-        let sandbox = sandbox.expect("two free ports");
+        let sandbox = sandbox.expect("free ports");
         let door = ([127, 0, 0, 1], 8080).into();
         let hook = sandbox.hook(door, "+14155550123");
         assert_eq!(hook.url, "http://127.0.0.1:8080/okta/acme/telephony");

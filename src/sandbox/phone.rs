@@ -6,6 +6,7 @@ use super::{
     inbox::Message,
     terminal::{columns, printable, width},
 };
+use crate::domain::channel::Channel;
 
 /// Columns of text on the phone's screen.
 const SCREEN: usize = 34;
@@ -13,18 +14,44 @@ const SCREEN: usize = 34;
 /// The phone on which `message` has just arrived, and below it the command `next`, which sends another one.
 pub fn ring(message: &Message, next: &str) -> String {
     let edge = "─".repeat(SCREEN + 2);
+    let top = title(message);
     let lines = wrap(&printable(&message.body));
     let text: String = lines.iter().map(|text| line(text)).collect();
     let head = line(&head(message));
     let from = printable(&message.from);
     format!(
-        "  ╭{edge}╮\n{head}  ├{edge}┤\n{text}  ╰{edge}╯\n  from {from}; the next one:\n  {next}\n"
+        "  ╭{top}╮\n{head}  ├{edge}┤\n{text}  ╰{edge}╯\n  from {from}; the next one:\n  {next}\n"
     )
 }
 
-/// The number on the left, the time on the right.
+/// The upper edge, with the way the message came.
+fn title(message: &Message) -> String {
+    let way = name(message.channel);
+    let way = match &message.language {
+        Some(language) => format!("─ {way}, {} ", printable(language)),
+        None => format!("─ {way} "),
+    };
+    let rest = (SCREEN + 2).saturating_sub(columns(&way));
+    format!("{way}{}", "─".repeat(rest))
+}
+
+/// The channel as it is called on a phone.
+pub fn name(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Sms => "SMS",
+        Channel::Voice => "Call",
+        Channel::Whatsapp => "WhatsApp",
+        Channel::Line => "LINE",
+    }
+}
+
+/// The number on the left, the time on the right. Of an id that is too long for both, the ends are shown.
 fn head(message: &Message) -> String {
     let (to, time) = (printable(&message.to), time(message.received_at));
+    let to = match (to.get(..8), to.get(to.len().saturating_sub(4)..)) {
+        (Some(begin), Some(end)) if columns(&to) > 20 => format!("{begin}…{end}"),
+        _ => to,
+    };
     let gap = SCREEN.saturating_sub(columns(&to) + columns(&time));
     format!("{to}{}{time}", " ".repeat(gap))
 }
@@ -82,9 +109,11 @@ mod tests {
     fn message(body: &str) -> Message {
         Message {
             sid: "SM0".to_owned(),
+            channel: Channel::Sms,
             to: "+819012345678".to_owned(),
             from: "+15005550006".to_owned(),
             body: body.to_owned(),
+            language: None,
             validity: None,
             received_at: 1_772_442_930_000,
         }
@@ -94,7 +123,7 @@ mod tests {
     fn a_message_arrives() {
         let shown = ring(&message("Your code is 482913"), "tollgate hook");
         let expect = "  \
-  ╭────────────────────────────────────╮
+  ╭─ SMS ──────────────────────────────╮
   │ +819012345678         09:15:30 UTC │
   ├────────────────────────────────────┤
   │ Your code is 482913                │
@@ -103,6 +132,22 @@ mod tests {
   tollgate hook
 ";
         assert_eq!(shown, expect);
+    }
+
+    #[test]
+    fn calls_and_long_ids_fit() {
+        let call = Message {
+            channel: Channel::Voice,
+            to: "U0123456789abcdef0123456789abcdef".to_owned(),
+            language: Some("pt-BR".to_owned()),
+            ..message("Your code is 4, 8.")
+        };
+        let shown = ring(&call, "next");
+        let expect = "  \
+  ╭─ Call, pt-BR ──────────────────────╮
+  │ U0123456…cdef         09:15:30 UTC │
+";
+        assert!(shown.starts_with(expect), "{shown}");
     }
 
     #[test]

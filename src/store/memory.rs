@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, btree_map::Entry},
+    ops::Bound,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -11,6 +12,7 @@ use async_trait::async_trait;
 use super::{
     Backlog, ClaimKey, Ledger, LedgerError, Recorded,
     filter::Pager,
+    preference::{PreferenceKey, PreferenceRow, Rewrite},
     record::{
         AttemptResult, AttemptRow, Claim, DecisionRow, DeliveryRecord, DeliveryResult, Filter,
         Intent, Page,
@@ -39,6 +41,7 @@ struct Tables {
     deliveries: BTreeMap<DeliveryId, Kept>,
     claims: HashMap<ClaimKey, DeliveryId>,
     decisions: BTreeMap<DecisionId, DecisionRow>,
+    preferences: BTreeMap<KeyedHash, (String, PreferenceRow)>,
 }
 
 struct Kept {
@@ -160,6 +163,37 @@ impl Tables {
             }
         }
     }
+
+    fn preference(&self, key: &PreferenceKey) -> Option<PreferenceRow> {
+        let mut found = key
+            .users
+            .iter()
+            .filter_map(|user| self.preferences.get(user));
+        let found = found.find(|(tenant, _)| *tenant == key.tenant);
+        found.map(|(_, row)| row.clone())
+    }
+
+    fn rewrite_preference(
+        &mut self,
+        key: PreferenceKey,
+        mut rewrite: Rewrite,
+    ) -> Result<bool, LedgerError> {
+        let before = self.preference(&key);
+        let was = before.is_some();
+        let now = rewrite(before);
+        let is = now.is_some();
+        // Nobody's preference makes room for another's.
+        if is && !was && self.preferences.len() >= ROWS {
+            return Err(LedgerError::Overloaded);
+        }
+        for user in &key.users {
+            self.preferences.remove(user);
+        }
+        if let (Some(row), Some(user)) = (now, key.users.first()) {
+            self.preferences.insert(*user, (key.tenant, row));
+        }
+        Ok(was || is)
+    }
 }
 
 fn moves(now: State, news: State) -> bool {
@@ -234,6 +268,29 @@ impl Ledger for MemoryLedger {
             deliveries: records.collect(),
             next: pager.next,
         })
+    }
+
+    async fn preference(&self, key: PreferenceKey) -> Result<Option<PreferenceRow>, LedgerError> {
+        Ok(self.tables().preference(&key))
+    }
+
+    async fn rewrite_preference(
+        &self,
+        key: PreferenceKey,
+        rewrite: Rewrite,
+    ) -> Result<bool, LedgerError> {
+        self.tables().rewrite_preference(key, rewrite)
+    }
+
+    async fn people_with_preference(
+        &self,
+        above: Option<KeyedHash>,
+        limit: usize,
+    ) -> Result<Vec<KeyedHash>, LedgerError> {
+        let tables = self.tables();
+        let from = above.map_or(Bound::Unbounded, Bound::Excluded);
+        let users = tables.preferences.range((from, Bound::Unbounded));
+        Ok(users.take(limit).map(|(user, _)| *user).collect())
     }
 
     async fn sweep(&self) -> Result<u64, LedgerError> {

@@ -4,6 +4,7 @@
 mod filter;
 pub mod memory;
 pub mod open;
+pub mod preference;
 pub mod record;
 pub mod sqlite;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use crate::domain::{
     privacy::KeyedHash,
 };
 
+use preference::{PreferenceKey, PreferenceRow, Rewrite};
 use record::{
     AttemptResult, AttemptRow, Claim, DecisionRow, DeliveryRecord, DeliveryResult, Filter, Intent,
     Page,
@@ -89,6 +91,26 @@ pub trait Ledger: Send + Sync {
 
     /// Reads a page of a tenant's deliveries, newest first. A page may be short before the last one.
     async fn deliveries(&self, filter: Filter) -> Result<Page, LedgerError>;
+
+    /// Reads the preference that is stored for a person.
+    async fn preference(&self, key: PreferenceKey) -> Result<Option<PreferenceRow>, LedgerError>;
+
+    /// Writes a person's preference anew, in one transaction with reading what it was. Returns once that is committed,
+    /// and says whether there was one or is one now. Giving up on the returned future takes it back where it was not yet
+    /// written.
+    async fn rewrite_preference(
+        &self,
+        key: PreferenceKey,
+        rewrite: Rewrite,
+    ) -> Result<bool, LedgerError>;
+
+    /// The hashes of people who have a stored preference, in order and above the one given; fewer than `limit` on the
+    /// last page.
+    async fn people_with_preference(
+        &self,
+        above: Option<KeyedHash>,
+        limit: usize,
+    ) -> Result<Vec<KeyedHash>, LedgerError>;
 
     /// Turns every attempt that a dead process left open into UNCONFIRMED and every open delivery into the best of its
     /// attempts, and returns how many deliveries that were. Claims stay. To be called before the first `record`.

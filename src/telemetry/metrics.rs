@@ -67,10 +67,14 @@ metrics_table! {
     AttemptSeconds = "otp_provider_attempt_duration_seconds", Seconds;
     /// Attempts whose answer came after dispatch had moved on. Labels: provider, outcome.
     LateAnswers = "otp_provider_late_answers_total", Counter;
+    /// Circuit breakers that are open. Labels: provider.
+    OpenBreakers = "otp_provider_open_breakers", Gauge;
     /// Refusals by the guard. Labels: rule, mode.
     Refusals = "otp_guard_refusals_total", Counter;
     /// Repeated idempotency keys that got the first answer.
     Replays = "otp_idempotent_replays_total", Counter;
+    /// Stored preferences that were read from the ledger, as they were not in memory. Labels: outcome.
+    PreferenceReads = "otp_preference_reads_total", Counter;
     /// Answers to Okta's hooks. Labels: tenant, class, answer.
     HookAnswers = "otp_okta_hook_answers_total", Counter;
     /// Time from a hook's head to its answer. Labels: tenant.
@@ -83,10 +87,14 @@ metrics_table! {
     HookPreviews = "otp_okta_hook_previews_total", Counter;
     /// Authenticated hooks whose body was too large, too slow or not readable. Labels: tenant.
     HookUnreadable = "otp_okta_hook_unreadable_total", Counter;
+    /// People's profiles that hooks asked for, by what came of it. Labels: tenant, outcome.
+    ProfileLookups = "otp_okta_profile_lookups_total", Counter;
     /// Hooks whose delivery channel or request type is not one we know. Labels: tenant, field.
     HookUnknown = "otp_okta_hook_unknown_value_total", Counter;
     /// Attempts by SMS whose text takes more than one segment. Labels: encoding.
     LongMessages = "otp_sms_multi_segment_total", Counter;
+    /// Attempts whose template failed, so that they carried our own words. Labels: tenant.
+    TemplateFailures = "otp_template_failures_total", Counter;
     /// Sends that went out before they could be recorded (`ledger.on_unavailable: send`).
     LedgerUnrecorded = "otp_ledger_unrecorded_sends_total", Counter;
     /// Rows kept in memory until the ledger is back.

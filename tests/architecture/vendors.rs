@@ -24,6 +24,9 @@ const VENDORS: &[Vendor] = &[
             "validityperiod",
             "statuscallback",
             "messagesid",
+            "contentsid",
+            "contentvariables",
+            "twiml",
         ],
     },
     Vendor {
@@ -34,6 +37,9 @@ const VENDORS: &[Vendor] = &[
             "vonage.com",
             "status-report-req",
             "message-count",
+            "client-ref",
+            "message_uuid",
+            "ncco",
         ],
     },
     Vendor {
@@ -49,7 +55,7 @@ const VENDORS: &[Vendor] = &[
     Vendor {
         name: "line",
         homes: &[],
-        words: &["api.line.me", "x-line-"],
+        words: &["api.line.me", "x-line-", "sentmessages", "templatekey"],
     },
     Vendor {
         name: "okta",

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use tollgate::sandbox::{people::PEOPLE, phone};
+
 use crate::support::{patience::until, process::Place};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -20,9 +22,19 @@ async fn a_newcomer_sees_a_code_arrive() {
     fs::create_dir(&folder).unwrap();
     let folder = folder.display().to_string();
     let mut sandbox = sandbox.with("TMPDIR", &folder).start();
-    let shown = sandbox.said("the next one:\n").await;
+    let shown = sandbox.said("--user bruno\n\n").await;
     assert!(shown.contains("Your code is "), "{shown}");
     assert!(shown.contains("+14155550123"), "{shown}");
+    // Everybody was reached as they wished.
+    for person in PEOPLE {
+        let line = shown.lines().find(|line| {
+            let words: Vec<_> = line.split_whitespace().collect();
+            words.first() == Some(&person.name)
+        });
+        let way = phone::name(person.reached_by);
+        let line = line.unwrap();
+        assert!(line.contains(&format!(" {way} ")), "{line}");
+    }
     let place_of = |title: &str| {
         let line = shown.lines().find(|line| line.contains(title));
         let place = line.and_then(|line| line.split_whitespace().last());
@@ -30,14 +42,16 @@ async fn a_newcomer_sees_a_code_arrive() {
     };
 
     // The command that stands below the phone, word for word, but for where the program is.
-    let next = shown.lines().find(|line| line.contains(" hook --url "));
-    let (_, next) = next.unwrap().split_once(" hook ").unwrap();
+    let (_, next) = shown.split_once("the next one:\n").unwrap();
+    let (_, next) = next.trim_end().split_once(" hook ").unwrap();
     let arguments: Vec<_> = ["hook"].into_iter().chain(next.split(' ')).collect();
     let played = place.program(&arguments).run().await;
     assert_eq!(played.code, Some(0), "{played:?}");
-    sandbox.said("+819012345678").await;
     let hook = place_of("Okta's hook");
     assert!(next.contains(&hook), "{next}");
+    let bruno = sandbox.said("é o seu código de").await;
+    assert!(bruno.contains("WhatsApp, pt_BR"), "{bruno}");
+    assert!(bruno.contains("+5511987654321"), "{bruno}");
     let code = ["--phone", "+447400123456", "--code", "004729"];
     let arguments = [&["hook", "--url", &hook], &code[..]].concat();
     let played = place.program(&arguments).run().await;

@@ -9,7 +9,13 @@ use std::{
 use http::HeaderMap;
 use url::Url;
 
-use super::{auth::Credentials, jwks::KeySet, load::TenantLoad, tenant::Tenant};
+use super::{
+    auth::Credentials,
+    jwks::KeySet,
+    load::TenantLoad,
+    profile::{Profiles, settings::Settings},
+    tenant::Tenant,
+};
 use crate::clock::Clock;
 
 /// How long a caller of a tenant that does not exist may wait for keys: as long as the others.
@@ -21,6 +27,8 @@ pub struct Resident {
     pub tenant: Tenant,
     /// Its hooks under way.
     pub load: Arc<TenantLoad>,
+    /// Its people's profiles, where they are looked at.
+    pub profiles: Option<Arc<Profiles>>,
     credentials: Credentials,
 }
 
@@ -32,14 +40,15 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// The directory of these tenants. What `before` had under the same name or address goes on: hooks under way, and
-    /// signing keys. `start` begins to fetch the keys of an address that is new; those of an address that is gone are
-    /// not fetched any more.
+    /// The directory of these tenants. What `before` had under the same name or address goes on: hooks under way, signing
+    /// keys, and profiles that are still asked for in the same way. `start` begins to fetch the keys of an address that is new,
+    /// `ask` to ask for profiles by settings that are new; what is gone is not fetched and asked for any more.
     pub fn new(
         tenants: Vec<Tenant>,
         before: Option<&Self>,
         clock: &Clock,
         start: impl Fn(Url) -> Arc<KeySet>,
+        ask: impl Fn(&str, Settings) -> Arc<Profiles>,
     ) -> Self {
         let mut key_sets = HashMap::new();
         for url in tenants.iter().filter_map(keys_url) {
@@ -53,9 +62,14 @@ impl Directory {
             gone.for_each(|(_, set)| set.stop());
         }
         let decoy = key_sets.values().next().cloned();
-        let residents = tenants.into_iter().map(|tenant| {
-            let load = before.and_then(|before| before.residents.get(&tenant.name));
-            let load = load.map(|known| known.load.clone()).unwrap_or_default();
+        let residents = tenants.into_iter().map(|mut tenant| {
+            let known = before.and_then(|before| before.residents.get(&tenant.name));
+            let load = known.map(|known| known.load.clone()).unwrap_or_default();
+            let profiles = tenant.profile.take().map(|settings| {
+                let same = known.and_then(|known| known.profiles.clone());
+                same.filter(|same| same.adopt(&settings))
+                    .unwrap_or_else(|| ask(&tenant.name, settings))
+            });
             let keys = keys_url(&tenant).and_then(|url| key_sets.get(url).cloned());
             let resident = Resident {
                 credentials: Credentials::new(
@@ -65,12 +79,25 @@ impl Directory {
                     keys.or_else(|| decoy.clone()),
                 ),
                 load,
+                profiles,
                 tenant,
             };
             (resident.tenant.name.clone(), Arc::new(resident))
         });
+        let residents: HashMap<_, _> = residents.collect();
+        if let Some(before) = before {
+            let profiles = |residents: &HashMap<String, Arc<Resident>>| {
+                let all = residents.values();
+                all.filter_map(|one| one.profiles.clone())
+                    .collect::<Vec<_>>()
+            };
+            let go_on = profiles(&residents);
+            let gone = profiles(&before.residents).into_iter();
+            gone.filter(|old| !go_on.iter().any(|new| Arc::ptr_eq(old, new)))
+                .for_each(|old| old.stop());
+        }
         Self {
-            residents: residents.collect(),
+            residents,
             stranger: Credentials::of_nobody(clock, decoy.clone()),
             key_sets,
         }

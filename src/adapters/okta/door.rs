@@ -14,13 +14,13 @@ use axum::{
     response::Response,
     routing::post,
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{
     HeaderValue, StatusCode,
     header::{CONTENT_TYPE, HeaderName},
 };
 use http_body::Body as _;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use tokio::time;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -33,14 +33,19 @@ use super::{
     jwks::{KeySet, Pace},
     load::Load,
     observer::Observer,
+    profile::{Around, Profiles},
     tenant::Tenant,
 };
 use crate::{
     adapters::Gateway, clock::Clock, config::public::Public, error::Reason, outbound::Outbound,
+    pb::v1::SendOtpRequest,
 };
 
 /// Most bytes of a hook's body.
 pub const MAX_BODY: usize = 64 * 1024;
+
+/// The largest body that is taken in at all, to be dropped.
+const MAX_TAKEN: usize = 2 * 1024 * 1024;
 
 /// The last part of `answer_within`, for writing the answer.
 const WRITING: Duration = Duration::from_millis(20);
@@ -126,8 +131,18 @@ fn serving(
             &around.tracker,
         )
     };
+    let ask = |tenant: &str, settings| {
+        let around = Around {
+            outbound: around.outbound.clone(),
+            clock: around.clock.clone(),
+            observer: around.observer.clone(),
+            cancel: around.cancel.clone(),
+            tracker: around.tracker.clone(),
+        };
+        Profiles::start(tenant, settings, around)
+    };
     Serving {
-        directory: Directory::new(tenants, before, &around.clock, start),
+        directory: Directory::new(tenants, before, &around.clock, start, ask),
         read_timeout: public.read_timeout.0,
         max_in_flight: public.max_in_flight as usize,
     }
@@ -204,15 +219,10 @@ impl Visit<'_> {
 
     /// Reads the body as far as it may go, in the time it may take.
     async fn read(&self, body: Body, within: Duration) -> Result<Bytes, (StatusCode, Reason)> {
-        let too_large = (Reason::BodyTooLarge.http(), Reason::BodyTooLarge);
-        if body.size_hint().lower() > MAX_BODY as u64 {
-            return Err(too_large);
-        }
         let until = self.deadline.min(self.door.0.around.clock.now() + within);
-        let reading = Limited::new(body, MAX_BODY).collect();
-        match time::timeout_at(until.into(), reading).await {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(problem)) if problem.is::<LengthLimitError>() => Err(too_large),
+        match time::timeout_at(until.into(), gather(body)).await {
+            Ok(Ok(Some(body))) => Ok(body),
+            Ok(Ok(None)) => Err((Reason::BodyTooLarge.http(), Reason::BodyTooLarge)),
             Ok(Err(_broken)) => Err((Reason::InvalidRequest.http(), Reason::InvalidRequest)),
             Err(_elapsed) => Err((StatusCode::REQUEST_TIMEOUT, Reason::DeadlineExceeded)),
         }
@@ -239,10 +249,23 @@ impl Visit<'_> {
         });
         match hook.request(&tenant.name, tenant.country, family) {
             Ok(request) => {
+                let request = self.with_profile(request).await;
                 gateway::send(&around.gateway, request, self.deadline, &around.clock).await
             }
             Err(reason) => reason.into(),
         }
+    }
+
+    /// The request with what the person's profile says, if that can be had in time.
+    async fn with_profile(&self, mut request: SendOtpRequest) -> SendOtpRequest {
+        let user = request.recipient.as_ref().map(|who| who.user_id.as_str());
+        let user = user.filter(|user| !user.is_empty());
+        if let (Some(profiles), Some(user)) = (&self.resident.profiles, user)
+            && let Some(profile) = profiles.find(user, self.deadline).await
+        {
+            profile.fill(&mut request);
+        }
+        request
     }
 
     /// The answer to a hook: always HTTP 200.
@@ -319,4 +342,26 @@ fn json(status: StatusCode, body: Vec<u8>) -> Response {
     let kind = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, kind);
     response
+}
+
+/// A body; `None` where it is too large. Whoever is cut off while still writing may never see the answer, so a body that is
+/// not all too large is taken in and dropped.
+async fn gather(mut body: Body) -> Result<Option<Bytes>, axum::Error> {
+    if body.size_hint().lower() > MAX_TAKEN as u64 {
+        return Ok(None);
+    }
+    let (mut kept, mut taken) = (BytesMut::new(), 0_usize);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else {
+            continue;
+        };
+        taken = taken.saturating_add(data.len());
+        if taken > MAX_TAKEN {
+            return Ok(None);
+        }
+        if taken <= MAX_BODY {
+            kept.extend_from_slice(&data);
+        }
+    }
+    Ok((taken <= MAX_BODY).then(|| kept.freeze()))
 }

@@ -13,6 +13,7 @@ pub mod jwt;
 pub mod key;
 pub mod load;
 pub mod observer;
+pub mod profile;
 pub mod tenant;
 
 #[cfg(test)]

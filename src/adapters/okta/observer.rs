@@ -2,7 +2,7 @@
 
 use crate::config::tenants::Answer;
 
-use super::answer::Class;
+use super::{answer::Class, profile::Lookup};
 
 /// Counts what happens at the Okta door. Tenants are names from the configuration, so that they can be labels.
 pub trait Observer: Send + Sync {
@@ -14,6 +14,8 @@ pub trait Observer: Send + Sync {
     fn unknown_channel(&self, tenant: &str);
     /// A hook whose `requestType` is missing or unknown; it is delivered all the same.
     fn unknown_request_type(&self, tenant: &str);
+    /// A hook asked for its person's profile.
+    fn profile(&self, tenant: &str, lookup: Lookup);
     /// A request without a valid credential, or for a tenant that does not exist.
     fn unauthenticated(&self);
     /// A request was turned away because too many are under way. It is counted as answered too.

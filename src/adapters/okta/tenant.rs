@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use http::HeaderName;
 use url::Url;
 
-use super::{answer::Policy, jwt::Expected};
+use super::{answer::Policy, jwt::Expected, profile};
 use crate::{
     config::{
         secret::{Secret, SecretError, Secrets},
@@ -28,8 +28,11 @@ pub enum Problem {
     #[error(transparent)]
     Secret(#[from] SecretError),
     /// Neither a secret nor OAuth.
-    #[error("neither secrets nor oauth are given: nobody could ever call")]
+    #[error("no credential is given")]
     NoCredential,
+    /// A text that is no private key of a kind that can sign here.
+    #[error("is no private key in PEM, RSA or EC (P-256, P-384)")]
+    Key,
     /// No header can have this name.
     #[error("{0:?} is no header name")]
     Header(String),
@@ -59,6 +62,8 @@ pub struct Tenant {
     pub usual_family: Family,
     /// The country in which numbers without `+` are read.
     pub country: Option<Country>,
+    /// How its org is asked for people's profiles.
+    pub profile: Option<profile::settings::Settings>,
 }
 
 /// OAuth of one org.
@@ -117,6 +122,13 @@ impl Tenant {
         if okta.auth.secrets.is_empty() && okta.auth.oauth.is_none() {
             note("", Problem::NoCredential);
         }
+        let profile = okta.profile.as_ref();
+        let profile = profile.map(|profile| profile::settings::Settings::new(profile, secrets));
+        let profile = profile.transpose().unwrap_or_else(|found| {
+            let path = |(part, problem)| (format!("tenants.{name}.okta.profile{part}"), problem);
+            problems.extend(found.into_iter().map(path));
+            None
+        });
         let (Some(header), Some(oauth), true) = (header, oauth, problems.is_empty()) else {
             return Err(problems);
         };
@@ -138,6 +150,7 @@ impl Tenant {
                 UnknownChannel::Voice => Family::Voice,
             },
             country: tenant.countries.default.map(|country| country.0),
+            profile,
         }))
     }
 }

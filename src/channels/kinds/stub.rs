@@ -69,6 +69,8 @@ pub enum Answer {
     Request,
     /// It finds something wrong with the account.
     Account,
+    /// It finds the credential expired.
+    CredentialStale,
     /// It takes the message for fraud.
     FraudBlock,
 }
@@ -83,6 +85,7 @@ impl Answer {
             Self::Recipient => Some(Failure::Recipient),
             Self::Request => Some(Failure::Request),
             Self::Account => Some(Failure::Account),
+            Self::CredentialStale => Some(Failure::CredentialStale),
             Self::FraudBlock => Some(Failure::FraudBlock),
         }
     }
@@ -146,7 +149,7 @@ impl Provider for Stub {
         let channels = self.settings.channels.iter().copied();
         Capability {
             channels: channels.map(Channel::from).collect(),
-            idempotent: false,
+            ..Capability::default()
         }
     }
 
@@ -160,10 +163,7 @@ impl Provider for Stub {
             None => Ok(Accepted {
                 message_id: Some(format!("stub-{}", message.attempt)),
             }),
-            Some(failure) => Err(SendError {
-                failure,
-                code: "stub".to_owned(),
-            }),
+            Some(failure) => Err(SendError::new(failure, "stub")),
         }
     }
 }

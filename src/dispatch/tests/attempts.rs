@@ -8,12 +8,13 @@ use super::{
 };
 use crate::{
     channels::provider::Accepted,
-    dispatch::{answer::Outcome, attempt::Tally},
+    dispatch::{answer::Outcome, attempt::Tally, request::Request},
     domain::{
         channel::Channel,
         delivery::State,
         failure::Failure,
         id::{AttemptId, DeliveryId},
+        phone::PhoneNumber,
     },
     error::Reason,
     outbound::WriteGate,
@@ -273,4 +274,117 @@ async fn an_answer_in_the_moment_of_giving_up_counts() {
     let known = tally.attempts();
     assert_eq!(known[0].result.message_id, "m-1");
     assert_eq!(known[0].result.failure, "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stale_credential_is_renewed_once() {
+    let stale = || Act::Fail(Failure::CredentialStale);
+    let house = House::sms(&[("a", &[stale(), Act::Accept])]);
+    let outcome = house.send(house.request("key")).await;
+    assert_eq!(told(&outcome).0, State::Accepted);
+    let house = House::sms(&[("a", &[stale(), stale()]), ("b", &[Act::Accept])]);
+    let outcome = house.send(house.request("key")).await;
+    assert_eq!(told(&outcome).0, State::Accepted);
+    assert_eq!((house.seen("a").len(), house.seen("b").len()), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeat_is_known_by_the_steps_first_attempt() {
+    let house = House::build(&Plan {
+        idempotent: true,
+        ..Plan::sms(&[
+            (
+                "a",
+                &[Act::Fail(Failure::Ambiguous), Act::Fail(Failure::Transient)],
+            ),
+            ("b", &[Act::Accept]),
+        ])
+    });
+    house
+        .send(house.request("key"))
+        .await
+        .expect("the last takes it");
+    let ordinals = |provider: &str| {
+        let seen = house.seen(provider).into_iter();
+        let ordinals = seen.map(|seen| (seen.attempt.ordinal, seen.first_attempt.ordinal));
+        ordinals.collect::<Vec<_>>()
+    };
+    assert_eq!(ordinals("a"), [(1, 1), (2, 1)]);
+    assert_eq!(ordinals("b"), [(3, 3)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_not_on_a_channel_is_not_tried_there_for_a_while() {
+    let not_there: &[Act] = &[Act::Fail(Failure::Recipient), Act::Accept];
+    let accept: &[Act] = &[Act::Accept, Act::Accept, Act::Accept];
+    let plan = Plan::sms(&[("s", accept)]).and(Channel::Whatsapp, &[("w", not_there)]);
+    let house = House::build(&plan);
+    let both = [Channel::Whatsapp, Channel::Sms];
+    for key in ["first", "second"] {
+        house
+            .send(house.request_on(key, &both))
+            .await
+            .expect("by SMS");
+    }
+    assert_eq!((house.seen("w").len(), house.seen("s").len()), (1, 2));
+    tokio::time::advance(Duration::from_hours(1)).await;
+    house
+        .send(house.request_on("later", &both))
+        .await
+        .expect("by WhatsApp");
+    assert_eq!((house.seen("w").len(), house.seen("s").len()), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_doubt_nothing_further_follows_where_the_tenant_wants_that() {
+    for second in [
+        Act::Fail(Failure::Transient),
+        Act::Fail(Failure::Account),
+        Act::Fail(Failure::Recipient),
+        Act::Fail(Failure::Ambiguous),
+    ] {
+        let doubt = [Act::Fail(Failure::Ambiguous), second];
+        let house = House::build(&Plan {
+            idempotent: true,
+            next_when_ambiguous: false,
+            ..Plan::sms(&[("a", &doubt), ("b", &[])]).and(Channel::Voice, &[("v", &[])])
+        });
+        let both = [Channel::Sms, Channel::Voice];
+        let outcome = house.send(house.request_on("key", &both)).await;
+        assert_eq!(told(&outcome).0, State::Unconfirmed, "{doubt:?}");
+        assert_eq!(house.seen("a").len(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_without_time_close_no_provider() {
+    let slow = Act::after(600 * MS, Act::Accept);
+    let script = vec![slow; 40];
+    let house = House::sms(&[("a", &script), ("b", &vec![Act::Accept; 40])]);
+    // Each has less time than the provider's answer takes, and less than its timeout.
+    for key in 0..20 {
+        let request = house.request(&format!("hasty-{key}"));
+        let number = format!("+1415555{key:04}");
+        let phone = PhoneNumber::parse(&number).expect("a number");
+        let hasty = house.send_within(Request { phone, ..request }, 450 * MS);
+        assert_eq!(told(&hasty.await).0, State::Unconfirmed);
+    }
+    let outcome = house.send(house.request("patient")).await;
+    assert_eq!(
+        told(&outcome),
+        (State::Accepted, vec![attempt("a", State::Accepted, "")])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stale_credential_after_another_repeat_is_renewed_too() {
+    let script = [
+        Act::throttled(MS),
+        Act::Fail(Failure::CredentialStale),
+        Act::Accept,
+    ];
+    let house = House::sms(&[("a", &script), ("b", &[])]);
+    let outcome = house.send(house.request("key")).await;
+    assert_eq!(told(&outcome).0, State::Accepted);
+    assert_eq!(house.seen("a").len(), 3);
 }

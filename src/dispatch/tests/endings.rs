@@ -1,19 +1,22 @@
 //! How a send may end without a message, and what its caller and the ledger are told.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     house::{House, PATIENCE, Plan, delivery, fault, reason},
     scripted::Act,
 };
 use crate::{
+    config::tenants::{Line, UserIdFrom},
     dispatch::request::Request,
     domain::{
         channel::{Channel, Family},
         delivery::State,
         failure::Failure,
         phone::PhoneNumber,
+        preference::Preference,
         privacy::Private,
+        purpose::Purpose,
     },
     error::{Reason, fault},
 };
@@ -63,18 +66,71 @@ async fn no_route_is_said_so_and_recorded() {
     assert_eq!(reason(&outcome), Some(Reason::NoRoute));
 }
 
-#[tokio::test(start_paused = true)]
-async fn somebody_without_a_line_id_cannot_be_reached_there() {
-    let house = House::build(&Plan::sms(&[]).and(Channel::Line, &[("l", &[Act::Accept])]));
-    let outcome = house
-        .send(house.request_on("without", &[Channel::Line]))
-        .await;
-    assert_eq!(reason(&outcome), Some(Reason::RecipientUnreachable));
+fn stored(line_user: &str) -> Preference {
+    Preference {
+        line_user: Some(Private::new(line_user)),
+        ..Preference::default()
+    }
+}
+
+/// A LINE code under a tenant's rule: to whom it went, if to anybody.
+async fn line_code(
+    line: Line,
+    purpose: Purpose,
+    told: Option<&str>,
+    proven: Option<&str>,
+) -> Option<String> {
+    let plan = Plan::sms(&[]).and(Channel::Line, &[("l", &[Act::Accept])]);
+    let house = House::build(&Plan { line, ..plan });
     let request = Request {
-        line_user: Some(Private::new("U1")),
-        ..house.request_on("with", &[Channel::Line])
+        purpose,
+        line_user: told.map(Private::new),
+        stored: proven.map(|id| Arc::new(stored(id))),
+        ..house.request_on("key", &[Channel::Line])
     };
-    assert_eq!(reason(&house.send(request).await), None);
+    let outcome = house.send(request).await;
+    let to = house.seen("l").pop().and_then(|seen| seen.line_user);
+    let unreached = to.is_none().then_some(Reason::RecipientUnreachable);
+    assert_eq!(reason(&outcome), unreached);
+    to
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_id_is_used_only_on_the_word_of_who_may_say_it() {
+    let check = async |word: Option<UserIdFrom>, told, proven, expect: Option<&str>| {
+        let line = Line {
+            user_id_from: word,
+            recovery: false,
+        };
+        let to = line_code(line, Purpose::SignIn, told, proven).await;
+        assert_eq!(to.as_deref(), expect, "{word:?} {told:?} {proven:?}");
+    };
+    let admin = Some(UserIdFrom::AdminAttribute);
+    let only_proven = Some(UserIdFrom::Proven);
+    check(None, Some("U1"), Some("U2"), None).await;
+    check(admin, None, None, None).await;
+    check(admin, Some("U1"), None, Some("U1")).await;
+    check(admin, Some("U1"), Some("U2"), Some("U2")).await;
+    check(only_proven, Some("U1"), None, None).await;
+    check(only_proven, Some("U1"), Some("U2"), Some("U2")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_id_gets_no_code_that_recovers_an_account_unless_told_so() {
+    for purpose in [
+        Purpose::PasswordReset,
+        Purpose::AccountUnlock,
+        Purpose::Other,
+    ] {
+        for (recovery, expect) in [(false, None), (true, Some("U1"))] {
+            let line = Line {
+                user_id_from: Some(UserIdFrom::AdminAttribute),
+                recovery,
+            };
+            let to = line_code(line, purpose, Some("U1"), None).await;
+            assert_eq!(to.as_deref(), expect);
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
@@ -14,9 +15,12 @@ use super::{
     scripted::{Act, Scripted, Seen},
 };
 use crate::{
-    channels::directory::{Configured, Directory},
+    channels::{
+        directory::{Configured, Directory},
+        provider::Provider,
+    },
     clock::Clock,
-    config::{guard, ledger::OnUnavailable},
+    config::{guard, ledger::OnUnavailable, tenants::Line},
     dispatch::{
         Dispatcher, Settings,
         answer::Outcome,
@@ -24,10 +28,12 @@ use crate::{
         request::Request,
     },
     domain::{
+        attributes::Attributes,
         channel::Channel,
         id::DeliveryId,
         passcode::Passcode,
         phone::{Country, PhoneNumber},
+        price::Prices,
         privacy::{PrivacyKeys, Private},
         purpose::Purpose,
     },
@@ -36,7 +42,11 @@ use crate::{
         fault::{self, Fault},
     },
     guard::Guard,
-    routing::plan::Rule,
+    messages::catalog::Catalog,
+    routing::{
+        pick::Pick,
+        plan::{Candidate, Rule},
+    },
     store::{
         Ledger,
         memory::MemoryLedger,
@@ -64,6 +74,7 @@ pub(super) struct Plan {
     /// In the order in which they match.
     pub(super) routes: Vec<Route>,
     pub(super) next_when_ambiguous: bool,
+    pub(super) line: Line,
     pub(super) on_unavailable: OnUnavailable,
     /// How many requests each provider takes at once.
     pub(super) slots: usize,
@@ -78,6 +89,7 @@ impl Plan {
         let plan = Self {
             routes: Vec::new(),
             next_when_ambiguous: true,
+            line: Line::default(),
             on_unavailable: OnUnavailable::Refuse,
             slots: 64,
             idempotent: false,
@@ -106,9 +118,6 @@ pub(super) struct House {
 
 impl House {
     pub(super) fn build(plan: &Plan) -> Self {
-        let clock = Clock::system();
-        let metrics = Arc::new(Metrics::new());
-        let ledger = Moody::over(plan.ledger.clone());
         let providers = plan.routes.iter().flat_map(|(_, providers)| providers);
         let providers: HashMap<_, _> = providers
             .map(|(name, script)| {
@@ -116,13 +125,29 @@ impl House {
                 (*name, provider)
             })
             .collect();
-        let configured = providers.iter().map(|(name, provider)| Configured {
-            name: (*name).into(),
-            kind: "scripted",
-            provider: provider.clone(),
-            timeout: TIMEOUT,
-            slots: Arc::new(Semaphore::new(plan.slots)),
-        });
+        let configured: Vec<_> = providers
+            .iter()
+            .map(|(name, provider)| configured_as(name, provider.clone(), plan.slots))
+            .collect();
+        Self::with(plan, providers, configured)
+    }
+
+    /// SMS by providers of a test's own making, in this order.
+    pub(super) fn of(providers: &[(&'static str, Arc<dyn Provider>)]) -> Self {
+        let route: Vec<_> = providers.iter().map(|(name, _)| (*name, &[][..])).collect();
+        let configured = providers.iter();
+        let configured = configured.map(|(name, one)| configured_as(name, one.clone(), 64));
+        Self::with(&Plan::sms(&route), HashMap::new(), configured.collect())
+    }
+
+    fn with(
+        plan: &Plan,
+        providers: HashMap<&'static str, Arc<Scripted>>,
+        configured: Vec<Configured>,
+    ) -> Self {
+        let clock = Clock::system();
+        let metrics = Arc::new(Metrics::new());
+        let ledger = Moody::over(plan.ledger.clone());
         let policy = Policy {
             tenants: HashMap::from([(TENANT.to_owned(), tenant(plan))]),
             directory: Directory::of(configured),
@@ -175,6 +200,8 @@ impl House {
             family: None,
             channels: Vec::new(),
             profile_channels: Vec::new(),
+            stored: None,
+            attributes: Attributes::default(),
         }
     }
 
@@ -251,20 +278,54 @@ impl House {
     }
 }
 
+fn configured_as(name: &str, provider: Arc<dyn Provider>, slots: usize) -> Configured {
+    Configured {
+        name: name.into(),
+        kind: "scripted",
+        provider,
+        timeout: TIMEOUT,
+        slots: Arc::new(Semaphore::new(slots)),
+        per_second: None,
+        prices: Vec::new(),
+    }
+}
+
 fn tenant(plan: &Plan) -> Tenant {
     let rule = |(channel, providers): &Route| Rule {
         channel: *channel,
         countries: Vec::new(),
         purposes: Vec::new(),
-        providers: providers.iter().map(|(name, _)| (*name).into()).collect(),
+        candidates: providers
+            .iter()
+            .map(|(name, _)| candidate(name, *channel))
+            .collect(),
+        pick: Pick::Order,
     };
+    let settings = json!({ "countries": { "allow": ["US"] }, "brand": "Acme" });
+    let settings = serde_json::from_value(settings).expect("they are right");
     Tenant {
-        countries: vec![Country::parse("US").expect("a country")],
+        countries: ["US", "CA"]
+            .iter()
+            .filter_map(|name| Country::parse(name))
+            .collect(),
         channels: vec![Channel::Sms],
         last_resort_sms: false,
-        brand: "Acme".to_owned(),
+        unreachable_for: Duration::from_hours(1),
+        line: plan.line.clone(),
+        messages: Catalog::new(&settings),
         next_when_ambiguous: plan.next_when_ambiguous,
         rules: plan.routes.iter().map(rule).collect(),
+    }
+}
+
+/// LINE is by user id here.
+fn candidate(name: &str, channel: Channel) -> Candidate {
+    Candidate {
+        provider: name.into(),
+        weight: 1,
+        prices: Prices::default(),
+        by_line_user: channel == Channel::Line,
+        countries: Vec::new(),
     }
 }
 

@@ -9,10 +9,14 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
-    domain::id::{AttemptId, DecisionId, DeliveryId},
+    domain::{
+        id::{AttemptId, DecisionId, DeliveryId},
+        privacy::KeyedHash,
+    },
     store::{
         Backlog, Ledger, LedgerError, Recorded,
         memory::MemoryLedger,
+        preference::{PreferenceKey, PreferenceRow, Rewrite},
         record::{
             AttemptResult, AttemptRow, Claim, DecisionRow, DeliveryRecord, DeliveryResult, Filter,
             Intent, Page,
@@ -112,6 +116,27 @@ impl Ledger for Moody {
 
     async fn deliveries(&self, filter: Filter) -> Result<Page, LedgerError> {
         self.inner.deliveries(filter).await
+    }
+
+    async fn preference(&self, key: PreferenceKey) -> Result<Option<PreferenceRow>, LedgerError> {
+        self.in_mood(self.inner.preference(key)).await
+    }
+
+    async fn rewrite_preference(
+        &self,
+        key: PreferenceKey,
+        rewrite: Rewrite,
+    ) -> Result<bool, LedgerError> {
+        self.in_mood(self.inner.rewrite_preference(key, rewrite))
+            .await
+    }
+
+    async fn people_with_preference(
+        &self,
+        above: Option<KeyedHash>,
+        limit: usize,
+    ) -> Result<Vec<KeyedHash>, LedgerError> {
+        self.inner.people_with_preference(above, limit).await
     }
 
     async fn sweep(&self) -> Result<u64, LedgerError> {

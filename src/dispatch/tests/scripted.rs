@@ -49,6 +49,8 @@ impl Act {
 pub(super) struct Seen {
     pub(super) attempt: AttemptId,
     pub(super) text: String,
+    pub(super) line_user: Option<String>,
+    pub(super) first_attempt: AttemptId,
     /// Whether the attempt's row was there when the message came.
     pub(super) recorded: bool,
 }
@@ -84,6 +86,8 @@ impl Scripted {
         let seen = Seen {
             attempt: id,
             text: message.text.expose().to_owned(),
+            line_user: message.line_user.as_ref().map(|id| id.expose().to_owned()),
+            first_attempt: message.first_attempt,
             recorded,
         };
         lock(&self.seen).push(seen);
@@ -96,6 +100,7 @@ impl Provider for Scripted {
         Capability {
             channels: Channels::ALL,
             idempotent: self.idempotent,
+            ..Capability::default()
         }
     }
 
@@ -114,8 +119,7 @@ impl Provider for Scripted {
                     return Ok(Accepted { message_id });
                 }
                 Act::Fail(failure) => {
-                    let code = "scripted".to_owned();
-                    return Err(SendError { failure, code });
+                    return Err(SendError::new(failure, "scripted"));
                 }
                 Act::Slow(time, then) => {
                     tokio::time::sleep(time).await;

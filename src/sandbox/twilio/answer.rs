@@ -1,28 +1,25 @@
-//! What the simulated vendor writes: the message resource, and its errors.
+//! What the simulated vendor writes: the resources of messages and calls, and its errors.
 
 use axum::{
     Json,
-    response::{Html, IntoResponse, Response},
+    response::{IntoResponse, Response},
 };
 use http::StatusCode;
 use jiff::{Timestamp, fmt::rfc2822, tz::TimeZone};
 use serde_json::{Value, json};
 
-use super::{
-    order::{Order, Sender},
-    segments,
-};
-use crate::sandbox::inbox::Message;
+use super::order::{Order, Sender};
+use crate::sandbox::{inbox::Message, segments};
 
 /// An error as the vendor words it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub(super) struct Refusal {
     /// The HTTP status.
-    pub status: StatusCode,
+    pub(super) status: StatusCode,
     /// The vendor's code.
-    pub code: u32,
+    pub(super) code: u32,
     /// The vendor's text.
-    pub message: &'static str,
+    pub(super) message: &'static str,
 }
 
 impl Refusal {
@@ -48,14 +45,15 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// The resource that a create request answers.
-pub(super) fn resource(account: &str, order: &Order, message: &Message) -> Value {
+/// The resource that a request to create a message answers.
+pub(super) fn message(account: &str, order: &Order, message: &Message) -> Value {
     let sid = &message.sid;
     // A messaging service picks the sender and counts segments later.
     let (from, service, status, segments) = match &order.sender {
         Sender::Number(from) => (Some(from), None, "queued", segments::count(&order.body)),
         Sender::Service { sid, from } => (from.as_ref(), Some(sid), "accepted", 0),
     };
+    let from = from.map(|from| order.address(from));
     let date = date(message.received_at);
     json!({
         "account_sid": account,
@@ -75,15 +73,32 @@ pub(super) fn resource(account: &str, order: &Order, message: &Message) -> Value
         "price_unit": "USD",
         "sid": sid,
         "status": status,
-        "to": order.to,
+        "to": order.address(&order.to),
         "uri": format!("/2010-04-01/Accounts/{account}/Messages/{sid}.json"),
     })
 }
 
-/// What a load balancer shows when nothing stands behind it.
-pub(super) fn outage() -> Response {
-    let page = "<html><body><h1>503 Service Temporarily Unavailable</h1></body></html>";
-    (StatusCode::SERVICE_UNAVAILABLE, Html(page)).into_response()
+/// The resource that a request to create a call answers.
+pub(super) fn call(account: &str, message: &Message) -> Value {
+    let Message { sid, to, from, .. } = message;
+    json!({
+        "account_sid": account,
+        "answered_by": null,
+        "api_version": "2010-04-01",
+        "date_created": null,
+        "direction": "outbound-api",
+        "duration": null,
+        "end_time": null,
+        "from": from,
+        "price": null,
+        "price_unit": "USD",
+        "queue_time": "0",
+        "sid": sid,
+        "start_time": null,
+        "status": "queued",
+        "to": to,
+        "uri": format!("/2010-04-01/Accounts/{account}/Calls/{sid}.json"),
+    })
 }
 
 fn date(unix_ms: u64) -> Option<String> {
@@ -95,32 +110,33 @@ fn date(unix_ms: u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::channel::Channel;
 
-    fn order(sender: Sender) -> Order {
-        Order {
+    fn shown(sender: Sender) -> Value {
+        let order = Order {
+            channel: Channel::Sms,
             to: "+14155550123".to_owned(),
             sender,
             body: "Your code is 482913".to_owned(),
+            language: None,
             validity: None,
-        }
-    }
-
-    fn shown(order: &Order) -> Value {
-        let message = Message {
+        };
+        let taken = Message {
             sid: "SM0".to_owned(),
+            channel: Channel::Sms,
             to: order.to.clone(),
             from: String::new(),
             body: order.body.clone(),
+            language: None,
             validity: None,
             received_at: 1_772_442_930_000,
         };
-        resource("AC0", order, &message)
+        message("AC0", &order, &taken)
     }
 
     #[test]
     fn a_number_queues_and_counts_segments() {
-        let from = "+15005550006".to_owned();
-        let shown = shown(&order(Sender::Number(from)));
+        let shown = shown(Sender::Number("+15005550006".to_owned()));
         assert_eq!(shown["status"], "queued");
         assert_eq!(shown["num_segments"], "1");
         assert_eq!(shown["from"], "+15005550006");
@@ -132,7 +148,7 @@ mod tests {
     #[test]
     fn a_service_accepts_and_counts_later() {
         let sid = "MG0".to_owned();
-        let shown = shown(&order(Sender::Service { sid, from: None }));
+        let shown = shown(Sender::Service { sid, from: None });
         assert_eq!(shown["status"], "accepted");
         assert_eq!(shown["num_segments"], "0");
         assert_eq!(shown["from"], Value::Null);

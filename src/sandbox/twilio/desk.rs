@@ -1,37 +1,32 @@
 //! The simulated vendor's desk: who may ask, what is asked, and what becomes of it.
 
-use std::{fmt, io, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use axum::{
     Json, Router,
-    body::Body,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::post,
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
-use http::{HeaderMap, StatusCode, header};
-use serde::Deserialize;
+use http::{HeaderMap, StatusCode};
 
 use super::{
     Settings,
     answer::{self, Refusal},
+    call::Call,
     order::Order,
-    triggers::{self, Effect, Trigger},
 };
 use crate::{
     clock::Clock,
+    domain::channel::Channel,
     sandbox::{
-        inbox::{Counts, Inbox, Message},
-        server::HangUp,
+        carrier::{Carrier, carry},
+        inbox::{self, Inbox, Message},
+        reading::{self, Form},
+        triggers::{self, Grounds},
     },
 };
-
-const FORM: &str = "application/x-www-form-urlencoded";
-/// The answer that is too large comes in this many pieces of 64 KiB: ten mebibytes.
-const FLOOD_PIECES: usize = 160;
 
 const BAD_CREDENTIALS: Refusal = Refusal {
     status: StatusCode::UNAUTHORIZED,
@@ -47,6 +42,11 @@ const BAD_METHOD: Refusal = Refusal {
     status: StatusCode::METHOD_NOT_ALLOWED,
     code: 20004,
     message: "Method not allowed",
+};
+const THROTTLED: Refusal = Refusal {
+    status: StatusCode::TOO_MANY_REQUESTS,
+    code: 20429,
+    message: "Too Many Requests.",
 };
 
 /// The vendor behind its desk.
@@ -64,13 +64,11 @@ impl fmt::Debug for Vendor {
 
 /// Every path that is answered.
 pub(super) fn router(vendor: Arc<Vendor>) -> Router {
+    let account = "/2010-04-01/Accounts/{account}";
     Router::new()
-        .route(
-            "/2010-04-01/Accounts/{account}/Messages.json",
-            post(create_message),
-        )
-        .route("/sandbox/messages", get(messages))
-        .route("/sandbox/counts", get(counts))
+        .route(&format!("{account}/Messages.json"), post(create_message))
+        .route(&format!("{account}/Calls.json"), post(create_call))
+        .merge(inbox::paths(&vendor.inbox))
         .fallback(async || NO_SUCH_RESOURCE)
         .method_not_allowed_fallback(async || BAD_METHOD)
         .with_state(vendor)
@@ -83,52 +81,41 @@ async fn create_message(
     body: Bytes,
 ) -> Response {
     vendor.inbox.see();
-    match vendor.admit(&account, &headers, &body) {
-        Ok(order) => vendor.send(order).await,
+    let form = vendor.admit(&account, &headers, &body);
+    match form.and_then(|form| Order::read(&form, &vendor.settings)) {
+        Ok(order) => vendor.carry(&Texting(&vendor, &order), &order.to).await,
         Err(refusal) => refusal.into_response(),
     }
 }
 
-#[derive(Deserialize)]
-struct Wanted {
-    #[serde(default)]
-    to: String,
-}
-
-/// Not Twilio's: lets tests in other processes, and curious people, look at the phones.
-async fn messages(
+async fn create_call(
     State(vendor): State<Arc<Vendor>>,
-    Query(wanted): Query<Wanted>,
-) -> impl IntoResponse {
-    let found = if wanted.to.is_empty() {
-        vendor.inbox.list()
-    } else {
-        vendor.inbox.to(&wanted.to)
-    };
-    let found: Vec<Message> = found.iter().map(|one| Message::clone(one)).collect();
-    Json(found)
-}
-
-/// Not Twilio's: how many requests and messages there were.
-async fn counts(State(vendor): State<Arc<Vendor>>) -> Json<Counts> {
-    Json(vendor.inbox.counts())
+    Path(account): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    vendor.inbox.see();
+    let form = vendor.admit(&account, &headers, &body);
+    match form.and_then(|form| Call::read(&form)) {
+        Ok(call) => vendor.carry(&Calling(&vendor, &call), &call.to).await,
+        Err(refusal) => refusal.into_response(),
+    }
 }
 
 impl Vendor {
-    /// Checks a request as far as the vendor does before it decides what becomes of the message.
-    fn admit(&self, account: &str, headers: &HeaderMap, body: &[u8]) -> Result<Order, Refusal> {
+    /// Checks who asks, and for which account.
+    fn admit(&self, account: &str, headers: &HeaderMap, body: &[u8]) -> Result<Form, Refusal> {
         if !self.knows(headers) {
             return Err(BAD_CREDENTIALS);
         }
         if account != self.settings.account_sid {
             return Err(NO_SUCH_RESOURCE);
         }
-        // What does not come as a form has no parameters, however well it is written.
-        Order::read(if is_form(headers) { body } else { b"" })
+        Ok(Form::of(headers, body))
     }
 
     fn knows(&self, headers: &HeaderMap) -> bool {
-        let Some(given) = basic(headers) else {
+        let Some(given) = reading::basic(headers) else {
             return false;
         };
         let settings = &self.settings;
@@ -137,76 +124,94 @@ impl Vendor {
             || given == format!("{key}:{secret}")
     }
 
-    async fn send(&self, order: Order) -> Response {
-        let effect = triggers::of(&order.to).map(|Trigger { effect, .. }| effect);
-        match effect {
-            None => self.created(&order),
-            Some(Effect::Refuse(refusal)) => refusal.into_response(),
-            Some(Effect::Outage) => answer::outage(),
-            Some(Effect::Hang) => std::future::pending().await,
-            Some(Effect::Slow) => {
-                let created = self.created(&order);
-                tokio::time::sleep(self.settings.slow).await;
-                created
-            }
-            Some(Effect::Lost) => {
-                self.take(&order);
-                HangUp.into_response()
-            }
-            Some(Effect::Nameless) => {
-                self.take(&order);
-                (StatusCode::CREATED, "{}").into_response()
-            }
-            Some(Effect::Flood) => {
-                self.take(&order);
-                flood()
-            }
-            Some(Effect::Garbage) => {
-                self.take(&order);
-                "\u{fffd}{\"sid\": SM".into_response()
-            }
-        }
+    async fn carry(&self, carrier: &(impl Carrier + Sync), to: &str) -> Response {
+        carry(carrier, triggers::of(to), self.settings.slow).await
     }
 
-    fn created(&self, order: &Order) -> Response {
-        let message = self.take(order);
-        let resource = answer::resource(&self.settings.account_sid, order, &message);
-        (StatusCode::CREATED, Json(resource)).into_response()
+    fn sid(&self, prefix: &str) -> String {
+        format!("{prefix}{:032x}", self.clock.random())
     }
 
-    fn take(&self, order: &Order) -> Message {
-        let message = Message {
-            sid: format!("SM{:032x}", self.clock.random()),
-            to: order.to.clone(),
-            from: order.sender.name().to_owned(),
-            body: order.body.clone(),
-            validity: order.validity,
-            received_at: self.clock.unix_ms(),
-        };
+    fn take(&self, message: Message) -> Message {
         self.inbox.take(message.clone());
         message
     }
 }
 
-fn basic(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, credentials) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("basic").then_some(())?;
-    String::from_utf8(STANDARD.decode(credentials).ok()?).ok()
+/// A message that was ordered.
+struct Texting<'a>(&'a Vendor, &'a Order);
+
+impl Carrier for Texting<'_> {
+    fn refusal(&self, grounds: Grounds) -> Option<Response> {
+        let whatsapp = self.1.channel == Channel::Whatsapp;
+        let (code, message) = match (grounds, whatsapp) {
+            (Grounds::Throttled, _) | (Grounds::FirstThrottled, false) => {
+                return Some(THROTTLED.into_response());
+            }
+            (Grounds::Invalid, _) => (21211, "Invalid 'To' Phone Number."),
+            (Grounds::OptedOut, false) => (21610, "Attempt to send to unsubscribed recipient."),
+            (Grounds::OptedOut, true) => (63032, "The user has blocked this sender."),
+            (Grounds::Country, _) => (21408, "Permission to send to this region is missing."),
+            (Grounds::Fraud, _) => (30450, "Message blocked: suspected SMS pumping."),
+            (Grounds::NotThere, true) => (63024, "Invalid message recipient."),
+            (Grounds::NotThere, false) | (Grounds::FirstThrottled, true) => return None,
+        };
+        Some(Refusal::bad_request(code, message).into_response())
+    }
+
+    fn deliver(&self) -> Response {
+        let Self(vendor, order) = self;
+        let taken = vendor.take(Message {
+            sid: vendor.sid("SM"),
+            channel: order.channel,
+            to: order.to.clone(),
+            from: order.sender.name().to_owned(),
+            body: order.body.clone(),
+            language: order.language.clone(),
+            validity: order.validity,
+            received_at: vendor.clock.unix_ms(),
+        });
+        let resource = answer::message(&vendor.settings.account_sid, order, &taken);
+        (StatusCode::CREATED, Json(resource)).into_response()
+    }
+
+    fn nameless(&self) -> Response {
+        (StatusCode::CREATED, "{}").into_response()
+    }
 }
 
-fn is_form(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE);
-    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case(FORM)
-}
+/// A call that was ordered.
+struct Calling<'a>(&'a Vendor, &'a Call);
 
-/// Ten mebibytes, of which never more than a piece is in memory.
-fn flood() -> Response {
-    static PIECE: [u8; 64 * 1024] = [b' '; 64 * 1024];
-    let piece = Bytes::from_static(&PIECE);
-    let pieces = stream::repeat(piece).take(FLOOD_PIECES);
-    let pieces = pieces.map(Ok::<_, io::Error>);
-    (StatusCode::CREATED, Body::from_stream(pieces)).into_response()
+impl Carrier for Calling<'_> {
+    fn refusal(&self, grounds: Grounds) -> Option<Response> {
+        let (code, message) = match grounds {
+            Grounds::Throttled => return Some(THROTTLED.into_response()),
+            Grounds::Invalid => (21211, "Invalid 'To' Phone Number."),
+            Grounds::Country => (21215, "Account not authorized to call this number."),
+            Grounds::Fraud => (21216, "Account not allowed to call this number."),
+            Grounds::OptedOut | Grounds::NotThere | Grounds::FirstThrottled => return None,
+        };
+        Some(Refusal::bad_request(code, message).into_response())
+    }
+
+    fn deliver(&self) -> Response {
+        let Self(vendor, call) = self;
+        let taken = vendor.take(Message {
+            sid: vendor.sid("CA"),
+            channel: Channel::Voice,
+            to: call.to.clone(),
+            from: call.from.clone(),
+            body: call.spoken.text.clone(),
+            language: call.spoken.language.clone(),
+            validity: None,
+            received_at: vendor.clock.unix_ms(),
+        });
+        let resource = answer::call(&vendor.settings.account_sid, &taken);
+        (StatusCode::CREATED, Json(resource)).into_response()
+    }
+
+    fn nameless(&self) -> Response {
+        (StatusCode::CREATED, "{}").into_response()
+    }
 }

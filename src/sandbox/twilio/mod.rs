@@ -1,10 +1,11 @@
-//! Plays Twilio: the SMS part of its REST API, with its checks, its answers, and failures on demand.
+//! Plays Twilio: messages by SMS and WhatsApp, and calls, with its checks, its answers, and failures on demand.
 
 mod answer;
+mod call;
+pub mod content;
 mod desk;
 mod order;
-mod segments;
-pub mod triggers;
+mod twiml;
 
 use std::{
     io,
@@ -13,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use self::desk::Vendor;
+use self::{content::Content, desk::Vendor};
 use super::{inbox::Inbox, server::Server};
 use crate::clock::Clock;
 
@@ -28,6 +29,12 @@ pub struct Settings {
     pub auth_token: String,
     /// An API key (`SK` and 32 hex digits) and its secret: the other way to sign in.
     pub api_key: (String, String),
+    /// The number that has an approved WhatsApp sender: it sends templates only.
+    pub whatsapp_sender: String,
+    /// The number of the vendor's WhatsApp sandbox: everybody has joined it, so it also sends text.
+    pub whatsapp_sandbox: String,
+    /// The approved templates.
+    pub contents: Vec<Content>,
     /// How long the slow destination waits for its answer.
     pub slow: Duration,
     /// How many messages are kept.
@@ -44,6 +51,9 @@ impl Default for Settings {
                 "SK5a4d0000000000000000000000000001".to_owned(),
                 "sandbox-api-key-secret".to_owned(),
             ),
+            whatsapp_sender: "+15005550007".to_owned(),
+            whatsapp_sandbox: "+14155238886".to_owned(),
+            contents: Content::approved(),
             slow: Duration::from_millis(1200),
             capacity: 10_000,
         }

@@ -1,11 +1,18 @@
-//! What a request asks of the simulated vendor, checked as the vendor checks it: one mistake at a time, in its order.
+//! What a request for a message asks of the simulated vendor, checked as the vendor checks it: one mistake at a time, in
+//! its order.
 
-use super::answer::Refusal;
+use super::{Settings, answer::Refusal, content};
+use crate::{
+    domain::channel::Channel,
+    sandbox::reading::{Form, is_e164, is_sender_name},
+};
 
 /// The longest text.
 const MAX_BODY: usize = 1600;
 /// The longest time, in seconds, for which delivery may be tried.
 const MAX_VALIDITY: u32 = 36_000;
+/// What stands before numbers on WhatsApp.
+const WHATSAPP: &str = "whatsapp:";
 
 const NO_RECIPIENT: Refusal = Refusal::bad_request(21604, "A 'To' phone number is required.");
 const BAD_RECIPIENT: Refusal = Refusal::bad_request(21211, "Invalid 'To' Phone Number.");
@@ -15,6 +22,14 @@ const NO_SENDER: Refusal = Refusal::bad_request(
 );
 const BAD_SENDER: Refusal = Refusal::bad_request(21212, "Invalid 'From' sender.");
 const BAD_SERVICE: Refusal = Refusal::bad_request(21705, "The Messaging Service Sid is invalid.");
+const NO_CHANNEL: Refusal = Refusal::bad_request(
+    63007,
+    "Could not find a Channel with the specified From address.",
+);
+const OUTSIDE_WINDOW: Refusal = Refusal::bad_request(
+    63016,
+    "Failed to send freeform message because you are outside the allowed window.",
+);
 const NO_TEXT: Refusal = Refusal::bad_request(21602, "Message body is required.");
 const LONG_TEXT: Refusal =
     Refusal::bad_request(21617, "The message body exceeds the 1600 character limit.");
@@ -23,18 +38,24 @@ const NO_VALIDITY: Refusal =
 const BAD_VALIDITY: Refusal = Refusal::bad_request(90007, "Invalid validity period value.");
 
 /// A message to send.
+#[derive(Debug)]
 pub(super) struct Order {
+    /// SMS or WhatsApp.
+    pub(super) channel: Channel,
     /// The destination, E.164.
     pub(super) to: String,
     /// Who it comes from.
     pub(super) sender: Sender,
-    /// The text.
+    /// The text; that of a template is filled in.
     pub(super) body: String,
+    /// The template's language.
+    pub(super) language: Option<String>,
     /// Seconds for which delivery may be tried.
     pub(super) validity: Option<u32>,
 }
 
 /// Who a message comes from.
+#[derive(Debug)]
 pub(super) enum Sender {
     /// A number, a short code or a name.
     Number(String),
@@ -54,53 +75,85 @@ impl Sender {
 
 impl Order {
     /// Reads the form of a request.
-    pub(super) fn read(form: &[u8]) -> Result<Self, Refusal> {
-        let form = Form::read(form);
+    pub(super) fn read(form: &Form, settings: &Settings) -> Result<Self, Refusal> {
         let to = form.get("To").ok_or(NO_RECIPIENT)?;
-        if !is_e164(&to) {
+        let (channel, to) = match to.strip_prefix(WHATSAPP) {
+            Some(number) => (Channel::Whatsapp, number),
+            None => (Channel::Sms, to),
+        };
+        if !is_e164(to) {
             return Err(BAD_RECIPIENT);
         }
-        let sender = sender(&form)?;
-        let body = form.get("Body").ok_or(NO_TEXT)?;
-        if body.chars().count() > MAX_BODY {
-            return Err(LONG_TEXT);
-        }
-        let validity = form.get("ValidityPeriod").map(|text| validity(&text));
+        let sender = sender(form, channel, settings)?;
+        let (body, language) = match form.get("ContentSid") {
+            Some(sid) => {
+                let read = content::fill(&settings.contents, sid, form)?;
+                (read.text, Some(read.language))
+            }
+            None => (text(form, channel, &sender, settings)?, None),
+        };
         Ok(Self {
-            to,
+            channel,
+            to: to.to_owned(),
             sender,
             body,
-            validity: validity.transpose()?,
+            language,
+            validity: form.get("ValidityPeriod").map(validity).transpose()?,
         })
     }
-}
 
-/// The fields of a request; an empty one is as good as none.
-struct Form(Vec<(String, String)>);
-
-impl Form {
-    fn read(form: &[u8]) -> Self {
-        Self(form_urlencoded::parse(form).into_owned().collect())
-    }
-
-    fn get(&self, name: &str) -> Option<String> {
-        let mut fields = self.0.iter();
-        let found = fields.find(|(field, value)| field == name && !value.is_empty());
-        found.map(|(_, value)| value.clone())
+    /// A number as the vendor writes it for this channel.
+    pub(super) fn address(&self, number: &str) -> String {
+        match self.channel {
+            Channel::Whatsapp => format!("{WHATSAPP}{number}"),
+            Channel::Sms | Channel::Voice | Channel::Line => number.to_owned(),
+        }
     }
 }
 
-fn sender(form: &Form) -> Result<Sender, Refusal> {
-    let from = form.get("From");
-    if from.as_deref().is_some_and(|from| !is_sender(from)) {
-        return Err(BAD_SENDER);
+/// The text of a request. On WhatsApp it needs an open conversation, which only the vendor's own test number always has.
+fn text(
+    form: &Form,
+    channel: Channel,
+    sender: &Sender,
+    settings: &Settings,
+) -> Result<String, Refusal> {
+    let body = form.get("Body").ok_or(NO_TEXT)?;
+    if body.chars().count() > MAX_BODY {
+        return Err(LONG_TEXT);
     }
+    if channel == Channel::Whatsapp && sender.name() != settings.whatsapp_sandbox {
+        return Err(OUTSIDE_WINDOW);
+    }
+    Ok(body.to_owned())
+}
+
+fn sender(form: &Form, channel: Channel, settings: &Settings) -> Result<Sender, Refusal> {
+    let from = match (form.get("From"), channel) {
+        (None, _) => None,
+        (Some(from), Channel::Whatsapp) => Some(whatsapp_sender(from, settings)?),
+        (Some(from), Channel::Sms | Channel::Voice | Channel::Line) => {
+            is_sender(from).then_some(()).ok_or(BAD_SENDER)?;
+            Some(from)
+        }
+    };
+    let from = from.map(str::to_owned);
     match (form.get("MessagingServiceSid"), from) {
-        (Some(sid), _) if !is_sid(&sid, "MG") => Err(BAD_SERVICE),
-        (Some(sid), from) => Ok(Sender::Service { sid, from }),
+        (Some(sid), _) if !is_sid(sid, "MG") => Err(BAD_SERVICE),
+        (Some(sid), from) => Ok(Sender::Service {
+            sid: sid.to_owned(),
+            from,
+        }),
         (None, Some(from)) => Ok(Sender::Number(from)),
         (None, None) => Err(NO_SENDER),
     }
+}
+
+fn whatsapp_sender<'a>(from: &'a str, settings: &Settings) -> Result<&'a str, Refusal> {
+    let number = from.strip_prefix(WHATSAPP).ok_or(NO_CHANNEL)?;
+    let ours = [&settings.whatsapp_sandbox, &settings.whatsapp_sender];
+    let known = ours.into_iter().any(|one| one == number);
+    known.then_some(number).ok_or(NO_CHANNEL)
 }
 
 fn validity(text: &str) -> Result<u32, Refusal> {
@@ -112,23 +165,10 @@ fn validity(text: &str) -> Result<u32, Refusal> {
     }
 }
 
-/// `+`, a country code without a leading zero, at most 15 digits in all.
-fn is_e164(text: &str) -> bool {
-    let Some(digits) = text.strip_prefix('+') else {
-        return false;
-    };
-    (8..=15).contains(&digits.len())
-        && !digits.starts_with('0')
-        && digits.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// A number, a short code, or up to 11 letters, digits and spaces with a letter among them.
+/// A number, a short code, or a name.
 fn is_sender(text: &str) -> bool {
     let short_code = (3..=8).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
-    let name = text.len() <= 11
-        && text.bytes().any(|b| b.is_ascii_alphabetic())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b' ');
-    is_e164(text) || short_code || name
+    is_e164(text) || short_code || is_sender_name(text)
 }
 
 /// Two letters and 32 hex digits.
@@ -144,17 +184,29 @@ mod tests {
     const TO: (&str, &str) = ("To", "+14155550123");
     const FROM: (&str, &str) = ("From", "+15005550006");
     const BODY: (&str, &str) = ("Body", "Your code is 482913");
+    const TO_WHATSAPP: (&str, &str) = ("To", "whatsapp:+14155550123");
+    const APPROVED: (&str, &str) = ("From", "whatsapp:+15005550007");
+    const SANDBOX: (&str, &str) = ("From", "whatsapp:+14155238886");
+    const CONTENT: (&str, &str) = ("ContentSid", "HX5a4d0000000000000000000000000001");
+    const VARIABLES: (&str, &str) = ("ContentVariables", "{\"1\":\"482913\"}");
+    const SERVICE: (&str, &str) = ("MessagingServiceSid", "MG0123456789abcdef0123456789abcdef");
 
     fn read(fields: &[(&str, &str)]) -> Result<Order, u32> {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.extend_pairs(fields);
-        Order::read(form.finish().as_bytes()).map_err(|refusal| refusal.code)
+        let form = Form::read(form.finish().as_bytes());
+        Order::read(&form, &Settings::default()).map_err(|refusal| refusal.code)
+    }
+
+    fn check(fields: &[(&str, &str)], code: u32) {
+        assert_eq!(read(fields).err(), Some(code), "{fields:?}");
     }
 
     #[test]
     fn a_complete_request_is_an_order() {
         let order = read(&[TO, FROM, BODY, ("ValidityPeriod", "300"), ("New", "x")]);
         let order = order.expect("an order");
+        assert_eq!(order.channel, Channel::Sms);
         assert_eq!(order.to, "+14155550123");
         assert_eq!(order.sender.name(), "+15005550006");
         assert_eq!(order.body, "Your code is 482913");
@@ -163,9 +215,6 @@ mod tests {
 
     #[test]
     fn each_mistake_has_its_code() {
-        let check = |fields: &[(&str, &str)], code: u32| {
-            assert_eq!(read(fields).err(), Some(code), "{fields:?}");
-        };
         check(&[], 21604);
         check(&[("To", ""), FROM, BODY], 21604);
         for bad in ["14155550123", "+1415", "+0415555012", "+1 415 555 0123"] {
@@ -199,10 +248,39 @@ mod tests {
             let order = read(&[TO, ("From", good), BODY]).expect(good);
             assert_eq!(order.sender.name(), good);
         }
-        let service = ("MessagingServiceSid", "MG0123456789abcdef0123456789abcdef");
-        let order = read(&[TO, service, BODY]).expect("a service");
-        assert_eq!(order.sender.name(), service.1);
-        let order = read(&[TO, service, FROM, BODY]).expect("a service that is told");
+        let order = read(&[TO, SERVICE, BODY]).expect("a service");
+        assert_eq!(order.sender.name(), SERVICE.1);
+        let order = read(&[TO, SERVICE, FROM, BODY]).expect("a service that is told");
         assert_eq!(order.sender.name(), FROM.1);
+    }
+
+    #[test]
+    fn whatsapp_takes_templates_and_its_sandbox_takes_text() {
+        let order = read(&[TO_WHATSAPP, APPROVED, CONTENT, VARIABLES]).expect("an order");
+        assert_eq!(order.channel, Channel::Whatsapp);
+        assert_eq!(order.to, "+14155550123");
+        assert_eq!(order.sender.name(), "+15005550007");
+        assert!(order.body.starts_with("482913 is your"), "{}", order.body);
+        assert_eq!(order.language.as_deref(), Some("en_US"));
+        assert_eq!(order.address(&order.to), "whatsapp:+14155550123");
+        assert!(read(&[TO_WHATSAPP, SERVICE, CONTENT, VARIABLES]).is_ok());
+
+        let order = read(&[TO_WHATSAPP, SANDBOX, BODY]).expect("an order");
+        assert_eq!(order.body, BODY.1);
+        check(&[TO_WHATSAPP, APPROVED, BODY], 63016);
+    }
+
+    #[test]
+    fn each_mistake_on_whatsapp_has_its_code() {
+        check(&[("To", "whatsapp:14155550123"), APPROVED, BODY], 21211);
+        for bad in ["+15005550007", "whatsapp:+15005550006", "Acme"] {
+            check(&[TO_WHATSAPP, ("From", bad), CONTENT, VARIABLES], 63007);
+        }
+        check(&[TO, APPROVED, BODY], 21212);
+        check(
+            &[TO_WHATSAPP, APPROVED, ("ContentSid", "HX1"), VARIABLES],
+            63027,
+        );
+        check(&[TO_WHATSAPP, APPROVED, CONTENT], 63028);
     }
 }

@@ -19,6 +19,7 @@ mod fault;
 mod file;
 mod mark;
 mod op;
+mod preferences;
 mod queue;
 mod read;
 mod reader;
@@ -56,6 +57,7 @@ use self::{
 use super::{
     Backlog, CLAIM_LIFE, Ledger, LedgerError, Recorded,
     open::OpenError,
+    preference::{PreferenceKey, PreferenceRow, Rewrite},
     record::{
         AttemptResult, AttemptRow, Claim, DecisionRow, DeliveryRecord, DeliveryResult, Filter,
         Intent, Page,
@@ -64,7 +66,10 @@ use super::{
 use crate::{
     clock::Clock,
     config::ledger::{Ledger as Settings, OnUnavailable},
-    domain::id::{AttemptId, DecisionId, DeliveryId},
+    domain::{
+        id::{AttemptId, DecisionId, DeliveryId},
+        privacy::KeyedHash,
+    },
 };
 
 /// How long closing waits for the threads to write what is queued.
@@ -211,6 +216,31 @@ impl Ledger for SqliteLedger {
     async fn deliveries(&self, filter: Filter) -> Result<Page, LedgerError> {
         self.reader
             .read(move |from| read::page(from, &filter))
+            .await
+    }
+
+    async fn preference(&self, key: PreferenceKey) -> Result<Option<PreferenceRow>, LedgerError> {
+        self.reader
+            .read(move |from| Ok(preferences::preference(from, &key)?))
+            .await
+    }
+
+    async fn rewrite_preference(
+        &self,
+        key: PreferenceKey,
+        rewrite: Rewrite,
+    ) -> Result<bool, LedgerError> {
+        let step = preferences::rewrite(key, rewrite);
+        self.upkeep(step).await.map(|rows| rows > 0)
+    }
+
+    async fn people_with_preference(
+        &self,
+        above: Option<KeyedHash>,
+        limit: usize,
+    ) -> Result<Vec<KeyedHash>, LedgerError> {
+        self.reader
+            .read(move |from| Ok(preferences::users(from, above, limit)?))
             .await
     }
 

@@ -3,9 +3,14 @@
 use rusqlite::Connection;
 use rusqlite_migration::{Error, M, MigrationDefinitionError, Migrations};
 
-const STEPS: &[M<'_>] = &[M::up(include_str!(
-    "../../../migrations/sqlite/0001_deliveries.sql"
-))];
+const STEPS: &[M<'_>] = &[
+    M::up(include_str!(
+        "../../../migrations/sqlite/0001_deliveries.sql"
+    )),
+    M::up(include_str!(
+        "../../../migrations/sqlite/0002_preferences.sql"
+    )),
+];
 
 const MIGRATIONS: Migrations<'_> = Migrations::from_slice(STEPS);
 
@@ -58,6 +63,7 @@ mod tests {
         decisions: id tenant rule key level threshold shadow until_ms count created_ms
         deliveries: id tenant client reference phone_hash phone_mask country user_hash purpose family state reason decision outcome created_ms updated_ms claim fingerprint
         marks: name value
+        preferences: user_hash tenant channels locale line_user line_user_set_by line_user_set_ms set_by set_ms
         ");
     }
 }

@@ -238,7 +238,7 @@ fn place(state: State) -> usize {
 }
 
 /// SQLite's integers are signed; no time or count of ours comes near the end of them.
-fn integer(value: u64) -> i64 {
+pub(super) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 

@@ -1,6 +1,7 @@
 //! The questions that every ledger must answer alike, asked of each back end.
 
 pub(super) mod bench;
+mod preferences;
 mod reading;
 mod upkeep;
 mod writing;

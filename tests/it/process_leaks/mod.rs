@@ -98,8 +98,14 @@ impl World {
             org.scope,
             org.client_id,
         );
+        let profile = format!(
+            "okta: {{ profile: {{ org_url: '{}', auth: {{ api_token: {{ env: PROVIDER_TOKEN }} }}, attributes: {{ \
+             line_user_id: lineUserId }} }}, auth: {{ header: x-hook-secret",
+            self.echo.url()
+        );
         let text = self.place.configuration(&self.echo.url());
         text.replace("providers:\n", &spare)
+            .replace("okta: { auth: { header: x-hook-secret", &profile)
             .replace("tenants:\n", &globex)
             .replace("try: [desk]", "try: [desk, spare]")
             .replace(

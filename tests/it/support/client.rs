@@ -6,9 +6,11 @@ use tollgate::{
     clock::Clock,
     error::fault::Fault,
     pb::v1::{
-        Delivery, DeliveryFilter, ExplainRouteRequest, ExplainRouteResponse, GetDeliveryRequest,
-        ListDeliveriesRequest, ListDeliveriesResponse, Passcode, Recipient, SendOtpRequest,
-        SendOtpResponse, otp_service_client::OtpServiceClient,
+        DeletePreferenceRequest, Delivery, DeliveryFilter, ExplainRouteRequest,
+        ExplainRouteResponse, GetDeliveryRequest, GetPreferenceRequest, ListDeliveriesRequest,
+        ListDeliveriesResponse, Passcode, Preference, Recipient, SendOtpRequest, SendOtpResponse,
+        SetPreferenceRequest, otp_service_client::OtpServiceClient,
+        preference_service_client::PreferenceServiceClient,
     },
 };
 use tonic::{Code, Request, Status, transport::Channel};
@@ -19,6 +21,7 @@ use super::plan::TENANT;
 #[derive(Clone)]
 pub(crate) struct Client {
     service: OtpServiceClient<Channel>,
+    preferences: PreferenceServiceClient<Channel>,
     token: String,
 }
 
@@ -26,7 +29,8 @@ impl Client {
     /// A client that shows this token; an empty one is not shown.
     pub(crate) fn new(channel: Channel, token: &str) -> Self {
         Self {
-            service: OtpServiceClient::new(channel),
+            service: OtpServiceClient::new(channel.clone()),
+            preferences: PreferenceServiceClient::new(channel),
             token: token.to_owned(),
         }
     }
@@ -100,6 +104,31 @@ impl Client {
         });
         let answer = self.service.clone().explain_route(request).await;
         answer.map(tonic::Response::into_inner)
+    }
+
+    pub(crate) async fn get_preference(
+        &self,
+        request: GetPreferenceRequest,
+    ) -> Result<Preference, Status> {
+        let mut service = self.preferences.clone();
+        let answer = service.get_preference(self.request(request)).await?;
+        Ok(answer.into_inner().preference.unwrap())
+    }
+
+    pub(crate) async fn set_preference(&self, request: SetPreferenceRequest) -> Result<(), Status> {
+        let mut service = self.preferences.clone();
+        service.set_preference(self.request(request)).await?;
+        Ok(())
+    }
+
+    /// Whether anything was removed.
+    pub(crate) async fn delete_preference(
+        &self,
+        request: DeletePreferenceRequest,
+    ) -> Result<bool, Status> {
+        let mut service = self.preferences.clone();
+        let answer = service.delete_preference(self.request(request)).await?;
+        Ok(answer.into_inner().deleted)
     }
 
     fn request<T>(&self, message: T) -> Request<T> {

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::{
     Router,
     body::Body,
-    extract::State,
+    extract::{Path, State},
     response::{IntoResponse, Response},
-    routing::post,
+    routing::{get, post},
 };
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
@@ -56,7 +56,9 @@ impl Echo {
     pub(crate) async fn start() -> Self {
         let heard = Arc::<Mutex<String>>::default();
         let path = "/2010-04-01/Accounts/{account}/Messages.json";
-        let router = Router::new().route(path, post(answer));
+        let router = Router::new()
+            .route(path, post(answer))
+            .route("/api/v1/users/{user}", get(person));
         let router = router.with_state(heard.clone());
         let server = Server::start(([127, 0, 0, 1], 0).into(), router).await;
         Self {
@@ -112,6 +114,18 @@ async fn answer(
     headers.insert(header::RETRY_AFTER, wait);
     if let Ok(told) = told.parse() {
         headers.insert("x-echo", told);
+    }
+    response
+}
+
+/// An Okta org that says back who asked for whom.
+async fn person(Path(user): Path<String>, headers: HeaderMap) -> Response {
+    let password = headers.get(header::AUTHORIZATION);
+    let password = password.and_then(|value| value.to_str().ok()).unwrap_or("");
+    let told = format!("{user} {password}");
+    let mut response = page(500, &told);
+    if let Ok(told) = told.parse() {
+        response.headers_mut().insert("x-echo", told);
     }
     response
 }

@@ -157,7 +157,18 @@ impl TestGateway {
 
     /// Waits until every part has counted one.
     pub(crate) async fn every_part_counted(&self, metric: &str, labels: &[(&str, &str)]) {
-        let counted = |part: &Part| part.counted(metric, labels) >= 1;
+        self.every_part_counted_to(1, metric, labels).await;
+    }
+
+    /// Waits until every part has taken up this many changed configurations.
+    pub(crate) async fn every_part_reloaded(&self, times: u64) {
+        let taken = [("outcome", "taken")];
+        self.every_part_counted_to(times, "otp_config_reloads_total", &taken)
+            .await;
+    }
+
+    async fn every_part_counted_to(&self, value: u64, metric: &str, labels: &[(&str, &str)]) {
+        let counted = |part: &Part| part.counted(metric, labels) >= value;
         let all = async || self.parts().all(counted).then_some(());
         until(metric, all).await;
     }

@@ -16,4 +16,5 @@ pub(crate) mod patience;
 pub(crate) mod plan;
 pub(crate) mod process;
 pub(crate) mod secrets;
+pub(crate) mod users;
 pub(crate) mod vendor;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tollgate::{
     clock::Clock,
-    config::variables::Variables,
+    config::{grpc::Method, variables::Variables},
     sandbox::{
         okta::Okta,
         twilio::{self, Twilio},
@@ -16,7 +16,7 @@ use tollgate::{
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
 use super::{
-    certificates::Certificates, gateway::TestGateway, http::Http, mode::Mode, vendor::Vendor,
+    certificates::Certificates, gateway::TestGateway, http::Http, mode::Mode, users, vendor::Vendor,
 };
 
 /// The tenant that every plan has; its Okta shows a header secret.
@@ -102,6 +102,29 @@ impl Plan {
             { "channel": "voice", "try": ["voice-stub"] },
         ]);
         self.with("routes", routes)
+    }
+
+    /// With a provider for WhatsApp and one for LINE beside the others; they take every message.
+    pub(crate) fn with_every_channel(mut self) -> Self {
+        for channel in ["whatsapp", "line"] {
+            let stub = json!({ "kind": "stub", "channels": [channel] });
+            self.set(&format!("providers.{channel}-stub"), stub);
+        }
+        let routes = json!([
+            { "channel": "sms", "try": ["twilio-sim"] },
+            { "channel": "voice", "try": ["voice-stub"] },
+            { "channel": "whatsapp", "try": ["whatsapp-stub"] },
+            { "channel": "line", "try": ["line-stub"] },
+        ]);
+        self.with("routes", routes)
+    }
+
+    /// With a client `billing` that may do this.
+    pub(crate) fn with_methods_of_billing(mut self, methods: Value) -> Self {
+        let clients = self.config["grpc"]["clients"].as_array_mut().unwrap();
+        let billing = clients.iter_mut().find(|one| one["name"] == "billing");
+        billing.unwrap()["methods"] = methods;
+        self
     }
 
     /// With a tenant whose Okta shows tokens.
@@ -204,6 +227,7 @@ pub(crate) fn variables() -> Variables {
         ("OPERATOR_TOKEN", OPERATOR),
         ("BILLING_TOKEN", BILLING),
         ("ADAPTER_TOKEN", ADAPTER),
+        ("ORG_TOKEN", users::API_TOKEN),
         ("TWILIO_TOKEN", &*twilio::Settings::default().auth_token),
     ])
 }
@@ -214,7 +238,7 @@ fn config(ledger: &str, twilio: &Twilio) -> Value {
         let token = format!("{}_TOKEN", name.to_uppercase());
         json!({ "name": name, "token": { "env": token }, "tenants": tenants, "methods": methods })
     };
-    let all = json!(["SendOtp", "GetDelivery", "ListDeliveries", "ExplainRoute"]);
+    let all = json!(Method::ALL.map(Method::as_str));
     let clients = [
         client("operator", json!(["*"]), all),
         client(

@@ -7,6 +7,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
 
@@ -146,8 +147,8 @@ impl Program {
 
     /// Starts it and leaves it running.
     pub(crate) fn start(mut self) -> Running {
-        let number = fs::read_dir(&self.folder).expect("the folder is there");
-        let number = number.count();
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let file = |end: &str| self.folder.join(format!("{number}.{end}"));
         let (out, log) = (file("out"), file("log"));
         let into = |path: &Path| Stdio::from(File::create_new(path).expect("a fresh name"));

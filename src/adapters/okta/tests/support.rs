@@ -25,6 +25,7 @@ use crate::{
             door::{OktaDoor, Surroundings, router},
             jwks::Pace,
             observer::Observer,
+            profile::Lookup,
             tenant::Tenant,
         },
     },
@@ -230,6 +231,10 @@ impl Observer for Counted {
 
     fn unknown_request_type(&self, _: &str) {
         self.note("unknown request type");
+    }
+
+    fn profile(&self, tenant: &str, lookup: Lookup) {
+        self.note(format!("{tenant} profile {}", lookup.as_str()));
     }
 
     fn unauthenticated(&self) {

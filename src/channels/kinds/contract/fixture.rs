@@ -2,51 +2,37 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc, time::Duration};
 
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
+use super::answers::Case;
 use crate::{
     channels::{
         directory::{Directory, Problems},
         kind::{Kind, Site},
-        kinds::KINDS,
-        provider::{Accepted, Message, Provider, SendError},
+        kinds::{self, KINDS},
+        provider::Message,
     },
     clock::{Clock, Manual},
-    config::{outbound, providers, secret::Secrets, values::Span},
+    config::{
+        Config, load::Source, outbound, providers, secret::Secrets, values::Span,
+        variables::Variables,
+    },
     domain::{
         channel::Channel,
-        failure::Failure,
         id::{AttemptId, DeliveryId},
         passcode::Passcode,
         phone::PhoneNumber,
         privacy::Private,
     },
-    outbound::{Outbound, vendor::Reply},
+    outbound::Outbound,
 };
 
 /// Far beyond what any question needs; only a paused clock ever gets there.
 pub(in crate::channels) const NEVER: Duration = Duration::from_hours(1);
 
-/// What every vendor has an answer to; a kind may have more.
-pub(in crate::channels) const QUESTIONS: &[&str] = &[
-    "accepted",
-    "accepted_without_id",
-    "throttled",
-    "throttled_with_delay",
-    "transient",
-    "ambiguous",
-    "recipient",
-    "request",
-    "account",
-    "fraud_block",
-    "bad_credential",
-    "unknown_code",
-    "outage",
-    "garbage",
-    "empty",
-    "huge",
-    "wrong_content_type",
-];
+/// A key that can sign, for every secret whose name ends in `PRIVATE_KEY`.
+const PRIVATE_KEY: &str = include_str!("../../../../tests/fixtures/oauth/signing-key.pem");
 
 /// What every provider is built with.
 pub(in crate::channels) struct House {
@@ -58,7 +44,14 @@ pub(in crate::channels) struct House {
 
 impl Default for House {
     fn default() -> Self {
-        Self::with_environment(|name| Some(format!("value-of-{name}")))
+        Self::with_environment(|name| {
+            let is_key = name.ends_with("PRIVATE_KEY");
+            Some(if is_key {
+                PRIVATE_KEY.to_owned()
+            } else {
+                format!("value-of-{name}")
+            })
+        })
     }
 }
 
@@ -104,25 +97,64 @@ impl House {
 
 /// A kind under question.
 pub(in crate::channels) struct Subject {
+    /// The folder of its fixtures below `tests/fixtures`.
+    pub(in crate::channels) name: String,
     pub(in crate::channels) kind: &'static Kind,
+    pub(in crate::channels) about: About,
+    channel: Channel,
     settings: Map<String, Value>,
 }
 
-/// An answer of a vendor, and what it must mean.
-pub(in crate::channels) struct Case {
-    pub(in crate::channels) name: String,
-    pub(in crate::channels) reply: Reply,
-    pub(in crate::channels) expect: Result<Accepted, SendError>,
+/// What `subject.json` says of a subject, where there is one.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::channels) struct About {
+    /// The channel it is asked on; SMS where left out.
+    channel: Option<String>,
+    /// The folder whose answers it shares, with what that one says of `never`; its own where left out.
+    answers: Option<String>,
+    /// What cannot be asked of its vendor, each with the reason.
+    pub(in crate::channels) never: BTreeMap<String, String>,
+    /// How often the code stands by itself in a request, where the vendor words the message and our text is not sent.
+    pub(in crate::channels) code_places: Option<usize>,
+    /// Somebody whose sender has characters that must be escaped.
+    pub(in crate::channels) odd_sender: Option<OddSender>,
+    /// A configuration that we ship, whose one provider it is: the settings, in place of `settings.json`.
+    pub(in crate::channels) shipped: Option<String>,
+    /// Why it has no `base_url`, and so is not asked over HTTP; every other subject is.
+    pub(in crate::channels) no_base_url: Option<String>,
+    /// Settings that have keys of the operator's choosing, such as `whatsapp.templates`.
+    pub(in crate::channels) any_key: Vec<String>,
 }
 
-/// Every kind; a kind without fixtures fails every question.
+/// A recipient, and who a message to that one comes from as it stands on the wire.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::channels) struct OddSender {
+    pub(in crate::channels) to: String,
+    pub(in crate::channels) sender: String,
+}
+
+/// Every kind, in each way in which it has fixtures; a kind without any fails.
 pub(in crate::channels) fn subjects() -> Vec<Subject> {
-    let subject = |kind: &'static Kind| {
-        let settings = read(&folder(kind).join("settings.json"));
-        let settings = serde_json::from_value(settings).unwrap();
-        Subject { kind, settings }
-    };
-    KINDS.iter().map(subject).collect()
+    KINDS.iter().flat_map(subjects_of).collect()
+}
+
+/// The folder of the kind, and those in it, as far as they have settings.
+fn subjects_of(kind: &'static Kind) -> Vec<Subject> {
+    let own = root().join(kind.name);
+    let folders = fs::read_dir(&own).unwrap_or_else(|e| panic!("{}: {e}", own.display()));
+    let folders = folders.map(|folder| folder.unwrap().file_name());
+    let names = folders.map(|name| format!("{}/{}", kind.name, name.display()));
+    let mut names: Vec<_> = names.chain([kind.name.to_owned()]).collect();
+    names.retain(|name| {
+        let told = root().join(name).join("settings.json").exists();
+        told || About::read(name).shipped.is_some()
+    });
+    names.sort();
+    assert!(!names.is_empty(), "{}: no fixtures", kind.name);
+    let subject = |name| Subject::read(kind, name);
+    names.into_iter().map(subject).collect()
 }
 
 /// The kinds that speak HTTP.
@@ -137,7 +169,37 @@ impl Subject {
     /// The operator's name for it.
     pub(in crate::channels) const NAME: &'static str = "acme";
 
-    fn speaks_http(&self) -> bool {
+    fn read(kind: &'static Kind, name: String) -> Self {
+        let mut about = About::read(&name);
+        let settings = about.shipped.as_deref().map(|file| shipped(kind, file));
+        let settings = settings.unwrap_or_else(|| {
+            let file = root().join(&name).join("settings.json");
+            serde_json::from_value(read(&file)).unwrap()
+        });
+        if let Some(answers) = &about.answers {
+            about.never.extend(About::read(answers).never);
+        }
+        let channel = about.channel.as_deref().unwrap_or("sms");
+        Self {
+            channel: Channel::from_name(channel).unwrap_or_else(|| panic!("{name}: {channel}")),
+            name,
+            kind,
+            about,
+            settings,
+        }
+    }
+
+    /// A message that it can send.
+    pub(in crate::channels) fn message(&self, text: &str) -> Message {
+        self.message_to("+14155552671", text)
+    }
+
+    /// The same to somebody else.
+    pub(in crate::channels) fn message_to(&self, to: &str, text: &str) -> Message {
+        message(self.channel, to, text)
+    }
+
+    pub(super) fn speaks_http(&self) -> bool {
         let schema = self.kind.schema();
         schema.pointer("/properties/base_url").is_some()
     }
@@ -153,8 +215,11 @@ impl Subject {
 
     /// The environment variables that its settings name.
     pub(in crate::channels) fn variables(&self) -> Vec<String> {
-        let refs = self.settings.values().filter_map(|value| value.get("env"));
-        refs.map(|name| name.as_str().unwrap().to_owned()).collect()
+        let mut names = Vec::new();
+        for value in self.settings.values() {
+            collect_variables(value, &mut names);
+        }
+        names
     }
 
     pub(in crate::channels) fn build(
@@ -177,82 +242,93 @@ impl Subject {
 
     /// The answers of its vendor, by name.
     pub(in crate::channels) fn cases(&self) -> Vec<Case> {
-        let files = fs::read_dir(folder(self.kind).join("answers")).unwrap();
+        let folder = self.about.answers.as_deref().unwrap_or(&self.name);
+        let folder = root().join(folder).join("answers");
+        let files = fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
         let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
         paths.sort();
         let case = |path: &PathBuf| {
-            let fixture = read(path);
-            Case {
-                name: path.file_stem().unwrap().to_string_lossy().into_owned(),
-                reply: reply(&fixture["answer"]),
-                expect: expectation(&fixture["expect"]),
-            }
+            Case::read(
+                path.file_stem().unwrap().to_string_lossy().into_owned(),
+                &read(path),
+            )
         };
         paths.iter().map(case).collect()
     }
 }
 
-/// A message on a channel that the provider speaks.
-pub(in crate::channels) fn message_for(provider: &dyn Provider, text: &str) -> Message {
-    let channels = provider.capability().channels;
-    let mut spoken = Channel::ALL.into_iter();
-    let channel = spoken.find(|channel| channels.contains(*channel));
-    message(channel.unwrap(), "+14155552671", text)
+impl About {
+    fn read(name: &str) -> Self {
+        let file = root().join(name).join("subject.json");
+        if !file.exists() {
+            return Self::default();
+        }
+        serde_json::from_value(read(&file)).unwrap_or_else(|e| panic!("{}: {e}", file.display()))
+    }
+}
+
+/// The settings in a configuration that we ship, with the bounds that every subject has.
+fn shipped(kind: &Kind, file: &str) -> Map<String, Value> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(file);
+    let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{file}: {e}"));
+    let config = Config::load(&Source {
+        name: file,
+        text: &text,
+        variables: &Variables::default(),
+        kinds: &kinds::schemas(),
+        sandbox: false,
+    });
+    let mut providers = config
+        .unwrap_or_else(|e| panic!("{e}"))
+        .providers
+        .into_values();
+    let (provider, others) = (providers.next().unwrap(), providers.next());
+    assert!(
+        provider.kind == kind.name && others.is_none(),
+        "{file}: one provider"
+    );
+    let bounds = [("timeout", json!("1s")), ("concurrency", json!(4))];
+    let bounds = bounds.map(|(key, value)| (key.to_owned(), value));
+    provider.settings.into_iter().chain(bounds).collect()
+}
+
+fn collect_variables(value: &Value, names: &mut Vec<String>) {
+    let Some(fields) = value.as_object() else {
+        return;
+    };
+    if let (Some(name), 1) = (fields.get("env"), fields.len()) {
+        names.push(name.as_str().unwrap().to_owned());
+    }
+    for below in fields.values() {
+        collect_variables(below, names);
+    }
 }
 
 /// A message with a code of five minutes, which lost a moment on its way.
 pub(in crate::channels) fn message(channel: Channel, to: &str, text: &str) -> Message {
+    let attempt = AttemptId {
+        delivery: DeliveryId::from_bytes([7; 16]),
+        ordinal: 1,
+    };
     Message {
-        attempt: AttemptId {
-            delivery: DeliveryId::from_bytes([7; 16]),
-            ordinal: 1,
-        },
+        attempt,
+        first_attempt: attempt,
         channel,
         to: PhoneNumber::parse(to).unwrap(),
+        line_user: Some(Private::new("U0123456789abcdef0123456789abcdef")),
         code: Passcode::parse("482913").unwrap(),
         text: Private::new(text),
         locale: "en-US".to_owned(),
+        language: "en-US".to_owned(),
         valid_for: Duration::from_millis(299_900),
     }
 }
 
-fn folder(kind: &Kind) -> PathBuf {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    root.join("tests/fixtures").join(kind.name)
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
 
 fn read(path: &PathBuf) -> Value {
     let text = fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
-}
-
-/// `status`, `headers`, and a `body` that is text or JSON, made longer by `padded_to`.
-fn reply(answer: &Value) -> Reply {
-    let headers = answer["headers"].as_object().unwrap().iter();
-    let headers: Vec<_> = headers
-        .map(|(name, value)| (name.as_str(), value.as_str().unwrap()))
-        .collect();
-    let body = &answer["body"];
-    let mut body = body
-        .as_str()
-        .map_or_else(|| body.to_string(), str::to_owned);
-    let length = answer["padded_to"].as_u64().unwrap_or(0);
-    let missing = usize::try_from(length).unwrap().saturating_sub(body.len());
-    body.push_str(&"x".repeat(missing));
-    let status = answer["status"].as_u64().unwrap();
-    Reply::answer(status.try_into().unwrap(), &headers, &body)
-}
-
-/// `accepted` with the id, or `failure` with its `code` and perhaps `delay_seconds`.
-fn expectation(expect: &Value) -> Result<Accepted, SendError> {
-    if let Some(id) = expect.get("accepted") {
-        let message_id = id.as_str().map(str::to_owned);
-        return Ok(Accepted { message_id });
-    }
-    let mut failure = Failure::from_name(expect["failure"].as_str().unwrap()).unwrap();
-    if let Failure::Throttled { delay } = &mut failure {
-        *delay = expect["delay_seconds"].as_u64().map(Duration::from_secs);
-    }
-    let code = expect["code"].as_str().unwrap().to_owned();
-    Err(SendError { failure, code })
 }

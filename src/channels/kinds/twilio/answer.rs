@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     channels::provider::{Accepted, SendError},
-    domain::failure::Failure,
+    domain::failure::{Failure, Scope},
     outbound::Answer,
 };
 
@@ -79,11 +79,37 @@ const CODES: &[(u32, Failure)] = &[
     (63049, Failure::Request),    // marketing not delivered
 ];
 
+/// The codes whose reach is less than the whole account, ascending.
+const SCOPES: &[(u32, Scope)] = &[
+    (13227, Scope::Country),
+    (21210, Scope::Sender),
+    (21212, Scope::Sender),
+    (21215, Scope::Country),
+    (21219, Scope::Recipient), // a verified one is still reached
+    (21408, Scope::Country),
+    (21606, Scope::Sender),
+    (21608, Scope::Recipient), // a verified one is still reached
+    (21611, Scope::Sender),
+    (21703, Scope::Sender),
+    (21704, Scope::Sender),
+    (21705, Scope::Sender),
+    (30022, Scope::Sender), // the registration is that of a sender
+    (30023, Scope::Sender),
+    (30024, Scope::Sender),
+    (30027, Scope::Sender),
+    (30032, Scope::Sender),
+    (63007, Scope::Sender),
+    (63017, Scope::Sender),
+    (63018, Scope::Sender),
+    (63038, Scope::Sender), // the limit is that of a WhatsApp sender
+];
+
 /// Twilio refines its codes over time: what a new one is likely to mean.
 const FAMILIES: &[(RangeInclusive<u32>, Failure)] = &[
     (21000..=21999, Failure::Request),
     (30000..=30999, Failure::Recipient),
-    (63000..=63999, Failure::Recipient),
+    // Most of them are about the sender or the account, and one of those must not count against everybody.
+    (63000..=63999, Failure::Request),
 ];
 
 /// What we read of an answer, in either of Twilio's two error forms. Values are taken as they come, so that an
@@ -114,8 +140,14 @@ pub(super) fn read(answer: &Answer, now_ms: u64) -> Result<Accepted, SendError> 
     if failure == THROTTLED {
         failure = Failure::Throttled { delay };
     }
-    let code = code.to_string();
-    Err(SendError { failure, code })
+    let problem = SendError::new(failure, code.to_string());
+    Err(problem.within(scope(code)).inside(answer.status))
+}
+
+/// How far a code reaches.
+fn scope(code: u32) -> Scope {
+    let known = SCOPES.binary_search_by_key(&code, |(code, _)| *code);
+    known.map_or(Scope::default(), |at| SCOPES[at].1)
 }
 
 /// What a code says; `None` when the status says more.
@@ -170,15 +202,19 @@ mod tests {
         for (code, _) in CODES {
             assert_eq!(number(&Value::from(*code)), Some(*code));
         }
+        assert!(SCOPES.is_sorted_by(|one, next| one.0 < next.0));
+        for (code, _) in SCOPES {
+            let known = CODES.iter().any(|(known, _)| known == code);
+            assert!(known, "{code}");
+        }
     }
 
     #[test]
     fn every_code_is_read_in_both_forms_of_error() {
         for (code, failure) in CODES {
-            let expect = SendError {
-                failure: *failure,
-                code: code.to_string(),
-            };
+            let reach = SCOPES.iter().find(|(scoped, _)| scoped == code);
+            let reach = reach.map_or(Scope::Provider, |(_, scope)| *scope);
+            let expect = SendError::new(*failure, code.to_string()).within(reach);
             let old = format!(r#"{{"code":{code},"message":"x","more_info":"y","status":400}}"#);
             let new = format!(r#"{{"type":"x","title":"y","status":400,"code":"{code}"}}"#);
             for body in [old, new] {
@@ -191,8 +227,8 @@ mod tests {
     fn the_code_speaks_before_the_status_and_an_unknown_one_after_it() {
         let check = |status: u16, code: &str, failure: Failure, told: &str| {
             let result = read(&answer(status, &format!(r#"{{"code":{code}}}"#)), 0);
-            let code = told.to_owned();
-            assert_eq!(result, Err(SendError { failure, code }), "{status} {told}");
+            let expect = Err(SendError::new(failure, told));
+            assert_eq!(result, expect, "{status} {told}");
         };
         check(404, "21610", Failure::Recipient, "21610");
         check(500, "21610", Failure::Recipient, "21610");
@@ -200,7 +236,11 @@ mod tests {
         // New ones, by their family.
         check(400, "21999", Failure::Request, "21999");
         check(400, "30999", Failure::Recipient, "30999");
-        check(400, "\"63999\"", Failure::Recipient, "63999");
+        check(400, "\"63999\"", Failure::Request, "63999");
+        // A fault inside a fault.
+        for code in ["63009", "63010", "63012"] {
+            check(500, code, Failure::Ambiguous, code);
+        }
         // New ones whose status says more.
         check(503, "21999", Failure::Ambiguous, "21999");
         check(429, "30999", THROTTLED, "30999");
@@ -238,7 +278,7 @@ mod tests {
                 "\u{0}",
             ] {
                 let code = format!("http_{status}");
-                let expect = Err(SendError { failure, code });
+                let expect = Err(SendError::new(failure, code));
                 assert_eq!(read(&answer(status, body), 0), expect, "{status} {body:?}");
             }
         };

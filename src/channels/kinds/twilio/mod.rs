@@ -1,47 +1,40 @@
-//! `twilio`: SMS by Twilio's Messages API.
+//! `twilio`: SMS and WhatsApp by Twilio's Messages API, and calls by its Calls API.
 
 mod answer;
 mod senders;
 mod settings;
+mod sms;
+mod voice;
+mod whatsapp;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderValue, Method,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
-};
-use url::{Url, form_urlencoded};
+use url::Url;
 
-use self::{
-    senders::{Sender, Senders},
-    settings::Settings,
-};
+use self::{senders::Sender, settings::Settings, voice::Voice, whatsapp::Whatsapp};
 use crate::{
     channels::{
         base_url,
         basic_auth::BasicAuth,
+        by_country::ByCountry,
         kind::{BuildContext, BuildError, ProviderKind},
+        post,
         provider::{Accepted, Message, Provider, SendError},
     },
     clock::Clock,
-    domain::{
-        capability::Capability,
-        channel::{Channel, Channels},
-        failure::Failure,
-    },
+    domain::{capability::Capability, channel::Channel, failure::Failure, phone::Country},
     outbound::{Outbound, Request, WriteGate},
 };
-
-/// The longest that Twilio keeps a message which it could not hand on yet, in seconds.
-const LONGEST_VALIDITY: u64 = 36_000;
 
 /// An account at Twilio.
 pub(super) struct Twilio {
     outbound: Outbound,
     clock: Clock,
     messages: Url,
+    calls: Url,
     auth: BasicAuth,
-    senders: Senders,
+    sms: Option<ByCountry<Sender>>,
+    whatsapp: Option<Whatsapp>,
+    voice: Option<Voice>,
 }
 
 impl ProviderKind for Twilio {
@@ -53,18 +46,32 @@ impl ProviderKind for Twilio {
         let account = problems.keep("account_sid", settings.account());
         let auth = problems.merge(settings.credentials(ctx.site.secrets));
         let base = problems.merge(settings.base(ctx.site.allow_test_providers));
-        let senders = problems.merge(Senders::parse(&settings.senders));
-        let (Some(account), Some(auth), Some(base), Some(senders)) = (account, auth, base, senders)
+        let senders = Some(&settings.senders).filter(|senders| !senders.is_empty());
+        let sms = senders.map(|told| ByCountry::parse("senders", told, Sender::parse));
+        let sms = sms.and_then(|sms| problems.merge(sms));
+        let whatsapp = settings.whatsapp.as_ref().map(Whatsapp::parse);
+        let whatsapp = whatsapp.and_then(|whatsapp| problems.merge(whatsapp));
+        let voice = settings.voice.as_ref().map(Voice::parse);
+        let voice = voice.and_then(|voice| problems.merge(voice));
+        if problems.is_empty() && sms.is_none() && whatsapp.is_none() && voice.is_none() {
+            let text = "needs `senders` for SMS, `whatsapp` or `voice`";
+            problems.keep("", Err::<(), _>(text));
+        }
+        let (Some(account), Some(auth), Some(base), true) =
+            (account, auth, base, problems.is_empty())
         else {
             return Err(problems);
         };
-        let path = ["2010-04-01", "Accounts", account, "Messages.json"];
+        let endpoint = |name| base_url::endpoint(&base, &["2010-04-01", "Accounts", account, name]);
         Ok(Self {
             outbound: ctx.site.outbound.clone(),
             clock: ctx.site.clock.clone(),
-            messages: base_url::endpoint(&base, &path),
+            messages: endpoint("Messages.json"),
+            calls: endpoint("Calls.json"),
             auth,
-            senders,
+            sms,
+            whatsapp,
+            voice,
         })
     }
 }
@@ -72,55 +79,56 @@ impl ProviderKind for Twilio {
 #[async_trait]
 impl Provider for Twilio {
     fn capability(&self) -> Capability {
+        let channels = Channel::ALL.into_iter();
         Capability {
-            channels: Channels::NONE.with(Channel::Sms),
-            idempotent: false,
+            channels: channels
+                .filter(|channel| self.senders(*channel).is_some())
+                .collect(),
+            ..Capability::default()
         }
     }
 
+    fn sender(&self, channel: Channel, country: Option<Country>) -> Option<&str> {
+        self.senders(channel)?.of(country).map(Sender::value)
+    }
+
     async fn send(&self, message: &Message, gate: &WriteGate) -> Result<Accepted, SendError> {
-        let sender = self.senders.of(message.to.country());
-        let sender = sender.ok_or_else(|| SendError {
-            failure: Failure::Request,
-            code: "no_sender".to_owned(),
-        })?;
-        let request = self.request(message, sender);
+        let request = self.request(message)?;
         let answer = self.outbound.call(request, gate).await?;
         answer::read(&answer, self.clock.unix_ms())
     }
 }
 
 impl Twilio {
-    fn request(&self, message: &Message, sender: &Sender) -> Request {
-        let mut headers = HeaderMap::with_capacity(3);
-        headers.insert(AUTHORIZATION, self.auth.header());
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-        headers.insert(CONTENT_TYPE, form);
-        Request {
-            method: Method::POST,
-            url: self.messages.clone(),
-            headers,
-            body: Bytes::from(form_of(message, sender)),
+    /// Who messages on a channel come from; `None` for one that is not configured.
+    fn senders(&self, channel: Channel) -> Option<&ByCountry<Sender>> {
+        match channel {
+            Channel::Sms => self.sms.as_ref(),
+            Channel::Whatsapp => self.whatsapp.as_ref().map(|whatsapp| &whatsapp.senders),
+            Channel::Voice => self.voice.as_ref().map(|voice| &voice.senders),
+            Channel::Line => None,
         }
     }
-}
 
-fn form_of(message: &Message, sender: &Sender) -> String {
-    // A message that would arrive after its code has expired is not to be sent at all.
-    let validity = message.valid_for.as_secs().clamp(1, LONGEST_VALIDITY);
-    let text = message.text.expose();
-    form_urlencoded::Serializer::new(String::with_capacity(128 + 2 * text.len()))
-        .append_pair("To", &message.to.expose_e164())
-        .append_pair(sender.field(), sender.value())
-        .append_pair("Body", text)
-        .append_pair("ValidityPeriod", &validity.to_string())
-        .finish()
+    fn request(&self, message: &Message) -> Result<Request, SendError> {
+        let senders = self.senders(message.channel);
+        let sender = senders.and_then(|senders| senders.of(message.to.country()));
+        let no_sender = || SendError::new(Failure::Request, "no_sender");
+        let sender = sender.ok_or_else(no_sender)?;
+        let (url, form) = match (message.channel, &self.whatsapp, &self.voice) {
+            (Channel::Whatsapp, Some(whatsapp), _) => {
+                (&self.messages, whatsapp.form(message, sender)?)
+            }
+            (Channel::Voice, _, Some(voice)) => (&self.calls, voice.form(message, sender)),
+            (_, _, _) => (&self.messages, sms::form(message, sender)),
+        };
+        Ok(post::form(url.clone(), Some(self.auth.header()), form))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
+    use std::sync::Arc;
 
     use serde_json::{Map, Value, json};
 
@@ -215,25 +223,6 @@ mod tests {
         ");
     }
 
-    #[test]
-    fn a_message_is_not_kept_beyond_its_code() {
-        let check = |life: Duration, expect: &str| {
-            let sender = build(settings()).unwrap().senders;
-            let sender = sender.of(None).unwrap();
-            let mut message = message("+14155552671", "x");
-            message.valid_for = life;
-            let form = form_of(&message, sender);
-            assert!(
-                form.ends_with(&format!("&ValidityPeriod={expect}")),
-                "{form}"
-            );
-        };
-        check(Duration::ZERO, "1");
-        check(Duration::from_millis(1999), "1");
-        check(Duration::from_mins(5), "300");
-        check(Duration::from_hours(24), "36000");
-    }
-
     #[tokio::test]
     async fn a_country_without_a_sender_is_not_asked_for() {
         let mut settings = settings();
@@ -250,6 +239,44 @@ mod tests {
             (Failure::Request, "no_sender")
         );
         assert!(!gate.written());
+    }
+
+    #[test]
+    fn what_has_senders_can_be_sent() {
+        let mut settings = settings();
+        let check = |settings: &Map<String, Value>, channel: Channel, sender: Option<&str>| {
+            let twilio = build(settings.clone()).unwrap();
+            let can = twilio.capability().channels.contains(channel);
+            assert_eq!(can, sender.is_some(), "{channel:?}");
+            assert_eq!(twilio.sender(channel, Country::parse("GB")), sender);
+        };
+        check(&settings, Channel::Sms, Some("A&B +_-9"));
+        check(&settings, Channel::Whatsapp, None);
+        check(&settings, Channel::Voice, None);
+        check(&settings, Channel::Line, None);
+        settings.remove("senders");
+        assert_eq!(build(settings.clone()).err().unwrap()[0].0, "");
+        let session = json!({ "senders": { "default": SERVICE }, "mode": "session_text" });
+        settings.insert("whatsapp".to_owned(), session);
+        let calls = json!({ "senders": { "default": "+15005550006", "GB": "+15005550007" } });
+        settings.insert("voice".to_owned(), calls);
+        check(&settings, Channel::Sms, None);
+        check(&settings, Channel::Whatsapp, Some(SERVICE));
+        check(&settings, Channel::Voice, Some("+15005550007"));
+    }
+
+    #[tokio::test]
+    async fn a_call_is_asked_for_at_its_own_address() {
+        let mut settings = settings();
+        let calls = json!({ "senders": { "default": "+15005550006" } });
+        settings.insert("voice".to_owned(), calls);
+        let mut message = message("+14155552671", "4, 8");
+        message.channel = Channel::Voice;
+        let wire = wire(settings, &message).await;
+        let line = wire.lines().next().unwrap();
+        let path = "/2010-04-01/Accounts/AC00000000000000000000000000000001/Calls.json";
+        assert_eq!(line, format!("POST {path} HTTP/1.1"));
+        assert!(wire.contains("&Twiml=%3CResponse%3E"), "{wire}");
     }
 
     #[test]
@@ -296,8 +323,23 @@ mod tests {
         let both = json!({ "edge": "dublin", "region": "ie1", "base_url": "https://a.example" });
         check(both, &["base_url"]);
         check(json!({ "base_url": "ftp://a.example" }), &["base_url"]);
-        let many = json!({ "account_sid": "", "auth_token": null, "base_url": "x", "senders": { "default": "" } });
-        check(many, &["account_sid", "", "base_url", "senders.default"]);
+        let many = json!({
+            "account_sid": "",
+            "auth_token": null,
+            "base_url": "x",
+            "senders": { "default": "" },
+            "whatsapp": { "senders": { "default": SERVICE } },
+            "voice": { "senders": { "default": SERVICE } },
+        });
+        let expect = [
+            "account_sid",
+            "",
+            "base_url",
+            "senders.default",
+            "whatsapp.templates",
+            "voice.senders.default",
+        ];
+        check(many, &expect);
     }
 
     #[tokio::test]

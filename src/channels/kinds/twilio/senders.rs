@@ -1,9 +1,7 @@
-//! Who a message comes from: by the recipient's country, in the four forms that Twilio knows.
-
-use std::collections::BTreeMap;
+//! Who a message comes from, in the four forms that Twilio knows.
 
 use super::settings::is_sid;
-use crate::{channels::kind::BuildError, domain::phone::Country};
+use crate::channels::sender_id::{is_name, is_number, is_short_code};
 
 /// A number, short code, sender name or messaging service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,8 +13,8 @@ pub(super) enum Sender {
 }
 
 impl Sender {
-    /// Reads a sender in any of its forms.
-    fn parse(text: &str) -> Result<Self, &'static str> {
+    /// Reads the sender of an SMS, in any of the forms.
+    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
         if is_sid(text, "MG") {
             return Ok(Self::Service(text.to_owned()));
         }
@@ -26,6 +24,23 @@ impl Sender {
                 "is no number (+15005550006), short code, sender name (at most 11 letters, digits, spaces or & + - _, \
                  one of them a letter) or messaging service (MG and 32 hexadecimal digits)",
             )
+    }
+
+    /// Reads the sender of a WhatsApp message.
+    pub(super) fn of_whatsapp(text: &str) -> Result<Self, &'static str> {
+        let sender = Self::parse(text).ok().filter(|sender| match sender {
+            Self::Service(_) => true,
+            Self::From(text) => is_number(text),
+        });
+        sender.ok_or(
+            "is no number (+15005550006) or messaging service (MG and 32 hexadecimal digits)",
+        )
+    }
+
+    /// Reads the sender of a call.
+    pub(super) fn of_calls(text: &str) -> Result<Self, &'static str> {
+        let sender = is_number(text).then(|| Self::From(text.to_owned()));
+        sender.ok_or("is no number (+15005550006)")
     }
 
     /// The form field that carries it.
@@ -42,69 +57,6 @@ impl Sender {
             Self::From(value) | Self::Service(value) => value,
         }
     }
-}
-
-/// The senders of an account.
-#[derive(Clone, Debug)]
-pub(super) struct Senders {
-    default: Option<Sender>,
-    by_country: BTreeMap<Country, Sender>,
-}
-
-impl Senders {
-    /// Reads `senders`.
-    pub(super) fn parse(told: &BTreeMap<String, String>) -> Result<Self, BuildError> {
-        let mut problems = BuildError::default();
-        let (mut default, mut by_country) = (None, BTreeMap::new());
-        for (place, sender) in told {
-            let path = format!("senders.{place}");
-            let sender = problems.keep(&path, Sender::parse(sender));
-            if place == "default" {
-                default = sender;
-                continue;
-            }
-            let country = Country::parse(place).filter(|country| country.as_str() == place);
-            let country = country.ok_or("is no country in capitals, nor `default`");
-            if let (Some(country), Some(sender)) = (problems.keep(&path, country), sender) {
-                by_country.insert(country, sender);
-            }
-        }
-        if told.is_empty() {
-            problems.keep("senders", Err::<(), _>("names no sender"));
-        }
-        let senders = Self {
-            default,
-            by_country,
-        };
-        problems.is_empty().then_some(senders).ok_or(problems)
-    }
-
-    /// The sender for a recipient there; `None` when that country has none and there is no default.
-    pub(super) fn of(&self, country: Option<Country>) -> Option<&Sender> {
-        let own = country.and_then(|country| self.by_country.get(&country));
-        own.or(self.default.as_ref())
-    }
-}
-
-/// E.164: up to 15 digits after the plus, the first not zero.
-fn is_number(text: &str) -> bool {
-    text.strip_prefix('+')
-        .is_some_and(|digits| is_digits(digits, 7, 15) && !digits.starts_with('0'))
-}
-
-fn is_short_code(text: &str) -> bool {
-    is_digits(text, 3, 8)
-}
-
-fn is_digits(text: &str, least: usize, most: usize) -> bool {
-    (least..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// An alphanumeric sender id. Without a letter it would be mistaken for a number.
-fn is_name(text: &str) -> bool {
-    let fits = text.len() <= 11 && text.trim() == text;
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b" &+-_".contains(&byte);
-    fits && text.bytes().all(allowed) && text.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
 
 #[cfg(test)]
@@ -150,37 +102,17 @@ mod tests {
         }
     }
 
-    fn parse(told: &[(&str, &str)]) -> Result<Senders, BuildError> {
-        let told = told
-            .iter()
-            .map(|(place, text)| ((*place).to_owned(), (*text).to_owned()));
-        Senders::parse(&told.collect())
-    }
-
     #[test]
-    fn the_country_decides_then_the_default() {
-        let senders = parse(&[("default", "+15005550006"), ("GB", "ACME")]).unwrap();
-        let of = |senders: &Senders, country: &str| {
-            let sender = senders.of(Country::parse(country)).cloned();
-            sender.map(|sender| sender.value().to_owned())
+    fn channels_take_some_of_them() {
+        let service = "MG0123456789abcdef0123456789ABCDEF";
+        let check = |text: &str, whatsapp: bool, calls: bool| {
+            assert_eq!(Sender::of_whatsapp(text).is_ok(), whatsapp, "{text}");
+            assert_eq!(Sender::of_calls(text).is_ok(), calls, "{text}");
         };
-        assert_eq!(of(&senders, "GB").as_deref(), Some("ACME"));
-        assert_eq!(of(&senders, "JP").as_deref(), Some("+15005550006"));
-        assert_eq!(senders.of(None).map(Sender::value), Some("+15005550006"));
-        let only = parse(&[("GB", "ACME")]).unwrap();
-        assert_eq!(of(&only, "JP"), None);
-        assert_eq!(only.of(None), None);
-    }
-
-    #[test]
-    fn every_problem_is_named() {
-        let problems = parse(&[("default", "?"), ("XX", "ACME"), ("gb", "")]);
-        let problems = problems.unwrap_err().into_problems();
-        let paths: Vec<_> = problems.iter().map(|(path, _)| path.as_str()).collect();
-        assert_eq!(
-            paths,
-            ["senders.XX", "senders.default", "senders.gb", "senders.gb"]
-        );
-        assert_eq!(parse(&[]).unwrap_err().into_problems()[0].0, "senders");
+        check("+15005550006", true, true);
+        check(service, true, false);
+        for odd in ["ACME", "12345", "", "whatsapp:+15005550006", "15005550006"] {
+            check(odd, false, false);
+        }
     }
 }

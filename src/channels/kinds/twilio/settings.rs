@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
+use super::{voice, whatsapp};
 use crate::{
-    channels::{base_url, basic_auth::BasicAuth, kind::BuildError},
+    channels::{base_url, basic_auth::BasicAuth, by_country, kind::BuildError},
     config::secret::{SecretRef, Secrets},
 };
 
@@ -37,10 +38,17 @@ pub(in crate::channels::kinds) struct Settings {
     #[serde(default)]
     #[schemars(regex(pattern = "^[a-z0-9-]*$"))]
     pub(super) region: String,
-    /// Who the message comes from, by country of the recipient, and `default` for all others: a number (`+15005550006`),
-    /// a short code (`12345`), a sender name (`ACME`) or a messaging service (`MG…`).
-    #[schemars(length(min = 1), extend("propertyNames" = { "title": "a country in capitals, or `default`", "pattern": "^(default|[A-Z]{2})$" }))]
+    /// Who an SMS comes from, by country of the recipient, and `default` for all others: a number (`+15005550006`),
+    /// a short code (`12345`), a sender name (`ACME`) or a messaging service (`MG…`). No SMS where left out.
+    #[serde(default)]
+    #[schemars(transform = by_country::keys)]
     pub(super) senders: BTreeMap<String, String>,
+    /// How WhatsApp messages are sent; none where left out.
+    #[serde(default)]
+    pub(super) whatsapp: Option<whatsapp::Settings>,
+    /// How calls are made; none where left out.
+    #[serde(default)]
+    pub(super) voice: Option<voice::Settings>,
 }
 
 /// An API key.
