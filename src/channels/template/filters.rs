@@ -19,8 +19,41 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// Adds our filters, and the test whether a text can be sent in the GSM alphabet. Filters that escape give a text that its place does not escape once more.
-pub(super) fn install(environment: &mut Environment<'static>) {
+/// What a filter escapes for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Syntax {
+    Url,
+    Xml,
+    Json,
+}
+
+impl Syntax {
+    /// Whether a text that was escaped for this has nothing left that could leave the place. In any other it is a text like
+    /// any, and is escaped once more: so do escapes chain.
+    const fn suffices(self, place: Place) -> bool {
+        matches!(
+            (self, place),
+            (Self::Url, Place::Path | Place::Document(Document::Form))
+                | (Self::Xml, Place::Document(Document::Xml))
+                | (Self::Json, Place::Document(Document::Json))
+        )
+    }
+}
+
+/// Adds our filters, and the test whether a text can be sent in the GSM alphabet. A filter that escapes for the syntax of
+/// its place gives a text that the place does not escape once more. No other can: whatever a template says, a text stays
+/// where it was put.
+pub(super) fn install(environment: &mut Environment<'static>, place: Place) {
+    for theirs in ["e", "escape", "safe", "tojson"] {
+        environment.remove_filter(theirs);
+    }
+    let escaped = move |text: String, syntax: Syntax| {
+        if syntax.suffices(place) {
+            Value::from_safe_string(text)
+        } else {
+            Value::from(text)
+        }
+    };
     environment.add_filter("digits", |text: String| digits(&text));
     environment.add_filter("e164", |text: String| {
         number(&text).map(|n| n.expose_e164())
@@ -32,10 +65,18 @@ pub(super) fn install(environment: &mut Environment<'static>) {
         number(&text).map(|n| n.calling_code().to_string())
     });
     environment.add_filter("sha256", |text: String| hex::encode(Sha256::digest(text)));
-    environment.add_filter("urlencode", |text: String| escaped(percent(&text)));
-    environment.add_filter("form", |text: String| escaped(form(&text)));
-    environment.add_filter("xml", |text: String| escaped(xml::escape(&text)));
-    environment.add_filter("json", |value: Value| json(&value).map(escaped));
+    environment.add_filter("urlencode", move |text: String| {
+        escaped(percent(&text), Syntax::Url)
+    });
+    environment.add_filter("form", move |text: String| {
+        escaped(form(&text), Syntax::Url)
+    });
+    environment.add_filter("xml", move |text: String| {
+        escaped(xml::escape(&text), Syntax::Xml)
+    });
+    environment.add_filter("json", move |value: Value| {
+        json(&value).map(|text| escaped(text, Syntax::Json))
+    });
     environment.add_test("gsm7", |text: String| gsm7::carries(&text));
 }
 
@@ -58,10 +99,6 @@ pub(super) fn escape_into(out: &mut Output<'_>, place: Place, value: &Value) -> 
         Place::Document(Document::Json) => within_quotes(&text),
     };
     Ok(out.write_str(&text)?)
-}
-
-fn escaped(text: String) -> Value {
-    Value::from_safe_string(text)
 }
 
 fn digits(text: &str) -> String {

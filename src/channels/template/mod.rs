@@ -76,7 +76,7 @@ impl Template {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_fuel(Some(FUEL));
         environment.set_formatter(move |out, _, value| escape_into(out, place, value));
-        install(&mut environment);
+        install(&mut environment, place);
         environment
             .add_template_owned(NAME, text.to_owned())
             .map_err(|problem| TemplateError::Syntax(problem.to_string()))?;
@@ -179,6 +179,40 @@ mod tests {
         let json = render("{\"a\":\"{{ text }}\"}", Place::Document(Document::Json));
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(json["a"], NASTY);
+    }
+
+    #[test]
+    fn an_escape_for_another_syntax_leaves_nothing_bare() {
+        let form = Place::Document(Document::Form);
+        let sent = render("Twiml={{ text | xml }}&b=1", form);
+        let read: Vec<_> = url::form_urlencoded::parse(sent.as_bytes()).collect();
+        let spoken = crate::channels::xml::escape(NASTY);
+        assert_eq!(
+            read,
+            [("Twiml".into(), spoken.into()), ("b".into(), "1".into())]
+        );
+
+        let sent = render(
+            "{\"a\":\"{{ text | xml }}\"}",
+            Place::Document(Document::Json),
+        );
+        let sent: serde_json::Value = serde_json::from_str(&sent).unwrap();
+        assert_eq!(sent["a"], crate::channels::xml::escape(NASTY));
+
+        let path = render("/a/{{ text | xml }}/b", Place::Path);
+        assert_eq!(path.matches('/').count(), 3, "{path}");
+        // Escaped for its own place it is not escaped once more.
+        assert_eq!(render("{{ sender | form }}", form), "A%26B");
+        assert_eq!(render("{{ sender | xml | form }}", form), "A%26amp%3BB");
+    }
+
+    #[test]
+    fn no_template_can_switch_the_escape_off() {
+        for filter in ["safe", "escape", "e", "tojson"] {
+            let text = format!("{{{{ text | {filter} }}}}");
+            let place = Place::Document(Document::Form);
+            assert!(Template::parse(&text, place, &[]).is_err(), "{filter}");
+        }
     }
 
     #[test]
