@@ -51,10 +51,11 @@ impl Dispatcher {
         match self.claims.claim(claim.0, claim.1, id) {
             Claimed::Mine(ticket, waiter) => {
                 let this = self.clone();
-                self.tracker.spawn(async move {
+                // In a box, as a task is moved when it is made and when it ends.
+                self.tracker.spawn(Box::pin(async move {
                     let outcome = this.deliver(id, request, claim, deadline).await;
                     ticket.say(outcome);
-                });
+                }));
                 self.wait(waiter, deadline).await
             }
             Claimed::Open(waiter) => {

@@ -188,7 +188,11 @@ impl PhoneNumber {
 
     /// The number as E.164 with `+`, for the wire of a provider and for nothing else.
     pub fn expose_e164(&self) -> String {
-        format!("+{}", self.digits)
+        // At most fifteen digits. Nothing is formatted: every message needs this form several times.
+        let mut text = String::with_capacity(16);
+        text.push('+');
+        text.push_str(itoa::Buffer::new().format(self.digits));
+        text
     }
 
     /// The code that callers from abroad dial for its country or network.
@@ -226,11 +230,12 @@ impl PhoneNumber {
 
     /// The number with all but calling code and last two digits as stars.
     pub fn masked(&self) -> String {
-        let digits = self.digits.to_string();
-        let code = self.calling_code.to_string().len();
-        let hidden = digits.len().saturating_sub(code + 2);
-        let last = &digits[code + hidden..];
-        format!("+{}{}{last}", self.calling_code, "*".repeat(hidden))
+        let mut masked = self.expose_e164();
+        // The plus stands before the code.
+        let code = 1 + self.calling_code.checked_ilog10().unwrap_or(0) as usize + 1;
+        let last = masked.len().saturating_sub(2).max(code);
+        masked.replace_range(code..last, &"*".repeat(last - code));
+        masked
     }
 }
 

@@ -55,7 +55,7 @@ impl otp_service_server::OtpService for OtpService {
         let (caller, time) = context(&request)?;
         let wire = request.into_inner();
         if wire.dry_run {
-            let explanation = self.explain(wire, &caller, time, "").await?;
+            let explanation = Box::pin(self.explain(wire, &caller, time, "")).await?;
             return match explanation.reason {
                 Some(reason) => Err(Fault::new(reason).into()),
                 None => Ok(Response::new(render::dry_run(explanation.steps.first()))),

@@ -168,6 +168,10 @@ impl Write for Escaping<'_> {
 }
 
 fn escape(line: &mut String, text: &str) {
+    // Looked at as a whole, many bytes at a time, as nearly every text needs nothing.
+    if !(text.bytes()).fold(false, |found, byte| found | needs_escape(byte)) {
+        return line.push_str(text);
+    }
     let mut rest = text;
     while let Some(at) = rest.bytes().position(needs_escape) {
         // All these are single bytes, so that both sides are whole characters.

@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no JSON object: reading ended at line {line}, column {column}")]
 pub struct Unreadable {
-    /// The line, from 1; zero for a value that is no object.
+    /// The line, from 1; zero for what is no text, or no object.
     pub line: usize,
     /// The column, from 1.
     pub column: usize,
@@ -19,7 +19,9 @@ pub fn read(body: &[u8]) -> Result<Body<'_>, Unreadable> {
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(Unreadable { line: 0, column: 0 });
     }
-    serde_json::from_slice(body).map_err(|problem| Unreadable {
+    // Looked at once: the reader would look at each of its seventy strings by itself.
+    let body = str::from_utf8(body).map_err(|_| Unreadable { line: 0, column: 0 })?;
+    serde_json::from_str(body).map_err(|problem| Unreadable {
         line: problem.line(),
         column: problem.column(),
     })

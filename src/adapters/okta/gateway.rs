@@ -32,7 +32,8 @@ pub async fn send(
     request.extensions_mut().insert(gate.clone());
     let mut gateway = gateway.clone();
     // In one process the gateway runs inside this call: a bug there must not take the answer away.
-    let call = AssertUnwindSafe(gateway.send_otp(request)).catch_unwind();
+    // In a box, as it is large and would be moved with everything around it.
+    let call = AssertUnwindSafe(Box::pin(gateway.send_otp(request))).catch_unwind();
     match time::timeout_at(deadline.into(), call).await {
         Ok(Ok(Ok(response))) => Ending::Taken(Box::new(response.into_inner())),
         Ok(Ok(Err(status))) => judge(&status, &gate),
