@@ -75,3 +75,11 @@ check-scripts: ## Checks the shell scripts
 .PHONY: bench
 bench: ## Measures Tollgate beside the least that could do its job, and prints one table
 	@scripts/bench.sh
+
+.PHONY: fraud
+fraud: ## Measures the guard with made-up attacks and crowds, and prints one table
+	@scripts/fraud.sh
+
+.PHONY: bench-guard
+bench-guard: ## Measures the guard with ten million live destinations: memory, and time per message
+	cargo bench --locked --bench guard

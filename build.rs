@@ -12,6 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
     let descriptors = protox::compile(
         [
+            "proto/tollgate/v1/guard_service.proto",
             "proto/tollgate/v1/otp_service.proto",
             "proto/tollgate/v1/preference_service.proto",
         ],
@@ -26,9 +27,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         "tollgate.v1.Passcode",
         "tollgate.v1.SendOtpRequest",
         "tollgate.v1.DeliveryFilter",
+        "tollgate.v1.ReportOutcomeRequest",
         "tollgate.v1.GetPreferenceRequest",
         "tollgate.v1.SetPreferenceRequest",
         "tollgate.v1.DeletePreferenceRequest",
+        "tollgate.v1.GetStandingRequest",
+        "tollgate.v1.GetStandingRequest.subject",
+        "tollgate.v1.Target",
+        "tollgate.v1.Target.target",
     ]);
     tonic_prost_build::configure().compile_fds_with_config(descriptors, config)?;
     // What plugins offer is no service of ours, so reflection must not know it.

@@ -17,6 +17,7 @@ pub mod guard;
 pub mod messages;
 pub mod outbound;
 pub mod pb;
+pub mod replay;
 pub mod routing;
 pub mod sandbox;
 pub mod store;

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::domain::{
     channel::{self, Family as DomainFamily},
     delivery::{self, State},
-    purpose,
+    listed, purpose,
 };
 
 /// Package `tollgate.v1`.
@@ -34,10 +34,10 @@ pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descrip
 
 /// Messages that carry a code, a number or an id of a person say only that they are there.
 macro_rules! private_debug {
-    ($($package:ident::$message:ident),* $(,)?) => {
-        $(impl fmt::Debug for $package::$message {
+    ($($($message:ident)::+),* $(,)?) => {
+        $(impl fmt::Debug for $($message)::+ {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(concat!(stringify!($message), "(***)"))
+                f.write_str(concat!(stringify!($($message)::+), "(***)"))
             }
         })*
     };
@@ -48,11 +48,16 @@ private_debug!(
     v1::Passcode,
     v1::SendOtpRequest,
     v1::DeliveryFilter,
+    v1::ReportOutcomeRequest,
     plugin::Recipient,
     plugin::SendRequest,
     v1::GetPreferenceRequest,
     v1::SetPreferenceRequest,
     v1::DeletePreferenceRequest,
+    v1::GetStandingRequest,
+    v1::get_standing_request::Subject,
+    v1::Target,
+    v1::target::Target,
 );
 
 /// Declares both directions between an enum of the wire and one of the domain.
@@ -105,6 +110,10 @@ same_words! {
         Unconfirmed = State::Unconfirmed,
         Expired = State::Expired,
         Refused = State::Refused,
+    }
+    Effect = listed::Effect {
+        Block = listed::Effect::Block,
+        Allow = listed::Effect::Allow,
     }
     Outcome = delivery::Outcome {
         Unknown = delivery::Outcome::Unknown,

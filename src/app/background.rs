@@ -14,6 +14,8 @@ use crate::telemetry::metrics::Metrics;
 use super::{gateway::Gateway, reload::Reload};
 
 const SECOND: Duration = Duration::from_secs(1);
+/// How much of an attack a kill may make the guard forget.
+const KEEP_GUARD: Duration = Duration::from_secs(10);
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// The tasks in the background, as one.
@@ -33,6 +35,7 @@ impl Background {
             () = self.ending.cancelled() => {}
             () = upkeep(self.gateway.clone(), self.metrics) => {}
             () = follow_files(self.reloading, &self.reload) => {}
+            () = keep_guard(self.gateway.clone()) => {}
             () = remove_old_rows(self.gateway) => {}
         }
     }
@@ -66,6 +69,16 @@ async fn follow_files(mut reloading: Reload, reload: &Notify) {
             reloading
         })
         .await;
+    }
+}
+
+async fn keep_guard(gateway: Option<Gateway>) {
+    let mut due = every(KEEP_GUARD);
+    loop {
+        due.tick().await;
+        if let Some(gateway) = &gateway {
+            gateway.keep_guard().await;
+        }
     }
 }
 

@@ -51,7 +51,7 @@ impl Read {
     /// Reads everything, or tells all that is wrong at once.
     pub(super) fn all(config: &Config, shared: &Shared, sandbox: bool) -> Result<Self, StartError> {
         let mut missing = Missing::default();
-        let keys = missing.keep(privacy::configured(config, shared))?;
+        let keys = missing.keep(privacy::configured(config, &shared.secrets))?;
         let ca = config.outbound.ca.as_ref();
         let ca = ca.map(|from| shared.secrets.resolve(from)).transpose();
         let ca = ca.map_err(|problem| StartError::one("outbound.ca", &problem));
@@ -91,13 +91,13 @@ impl Gateway {
             directory,
             clients,
         } = read;
-        let guard = Guard::new(&config.guard, &shared.clock, None);
         let ledger = store::open::open(&config.ledger, shared.clock.clone())
             .map_err(|problem| StartError::Ledger(problem.to_string()))?;
         let keys = match keys {
             Some(keys) => keys,
-            None => privacy::own(config, shared)?,
+            None => privacy::own(config, &shared.clock)?,
         };
+        let guard = Guard::new(config, &keys, &shared.clock);
         let settings = Settings {
             intent_within: config.ledger.intent_within.0,
             on_unavailable: config.ledger.on_unavailable,
@@ -116,6 +116,9 @@ impl Gateway {
             .recover()
             .await
             .map_err(|problem| StartError::Ledger(problem.to_string()))?;
+        let ledger_problem = |problem: store::LedgerError| StartError::Ledger(problem.to_string());
+        dispatcher.restore_guard().await.map_err(ledger_problem)?;
+        dispatcher.lists().refresh().await.map_err(ledger_problem)?;
         let (learner, stop) = (dispatcher.clone(), shared.ending.clone());
         shared
             .tasks
@@ -144,7 +147,7 @@ impl Gateway {
             .map_err(StartError::Settings)?;
         routes::check(config, &directory).map_err(StartError::Settings)?;
         let clients = clients(config, &self.shared)?;
-        let guard = Guard::new(&config.guard, &self.shared.clock, Some(&before.guard));
+        let guard = before.guard.renewed(config);
         self.dispatcher
             .reconfigure(Policy::new(config, directory, guard));
         self.door.callers().replace(clients);
@@ -170,6 +173,19 @@ impl Gateway {
         if let Err(problem) = self.ledger.expire(CLAIMS, self.keep).await {
             tracing::warn!(error = %problem, "old rows could not be removed");
         }
+        if let Err(problem) = self.dispatcher.forget_verified().await {
+            tracing::warn!(error = %problem, "old verified destinations could not be removed");
+        }
+        if let Err(problem) = self.dispatcher.lists().refresh().await {
+            tracing::warn!(error = %problem, "the guard's lists could not be read");
+        }
+    }
+
+    /// What is due every ten seconds.
+    pub(super) async fn keep_guard(&self) {
+        if let Err(problem) = self.dispatcher.keep_guard().await {
+            tracing::warn!(error = %problem, "the guard's state could not be kept; it is tried again");
+        }
     }
 
     /// Ends what would hold up a drain for ever.
@@ -181,7 +197,11 @@ impl Gateway {
     pub(super) async fn close(&self) {
         self.dispatcher.halt();
         self.dispatcher.upkeep();
-        match tokio::time::timeout(FLUSH_WITHIN, self.ledger.flush()).await {
+        let last = async {
+            self.dispatcher.keep_guard().await?;
+            self.ledger.flush().await
+        };
+        match tokio::time::timeout(FLUSH_WITHIN, last).await {
             Ok(Ok(())) => {}
             Ok(Err(problem)) => {
                 tracing::error!(error = %problem, "the last rows could not be written");

@@ -1,5 +1,6 @@
 //! The wiring: from a configuration to a running process, and to its orderly end.
 
+pub mod import;
 pub mod start;
 
 mod background;

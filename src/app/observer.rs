@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    adapters::okta::{answer::Class, observer::Observer, profile::Lookup},
+    adapters::okta::{answer::Class, events::Became, observer::Observer, profile::Lookup},
     config::tenants::Answer,
     telemetry::metrics::{Label, Metric, Metrics},
 };
@@ -46,6 +46,18 @@ impl Observer for Counting {
     fn profile(&self, tenant: &str, lookup: Lookup) {
         let labels = [(Label::Tenant, tenant), (Label::Outcome, lookup.as_str())];
         self.one(Metric::ProfileLookups, &labels);
+    }
+
+    fn events(&self, tenant: &str, became: Became, count: u64) {
+        let labels = [(Label::Tenant, tenant), (Label::Outcome, became.as_str())];
+        self.0.counter(Metric::Events, &labels).increment(count);
+    }
+
+    fn events_waiting(&self, count: usize) {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        self.0
+            .gauge(Metric::EventsWaiting, &[])
+            .set(f64::from(count));
     }
 
     fn unauthenticated(&self) {

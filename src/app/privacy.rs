@@ -9,9 +9,13 @@ use std::{
 
 use secrecy::ExposeSecret;
 
-use crate::{clock::Clock, config::Config, domain::privacy::PrivacyKeys};
+use crate::{
+    clock::Clock,
+    config::{Config, secret::Secrets},
+    domain::privacy::PrivacyKeys,
+};
 
-use super::{Shared, start::StartError};
+use super::start::StartError;
 
 /// Least bytes of a configured key.
 const LEAST: usize = 16;
@@ -19,12 +23,12 @@ const LEAST: usize = 16;
 /// The configured keys; `None` where there are none.
 pub(super) fn configured(
     config: &Config,
-    shared: &Shared,
+    from: &Secrets,
 ) -> Result<Option<PrivacyKeys>, StartError> {
     let mut problems = Vec::new();
     let mut secrets = Vec::new();
     for (index, key) in config.privacy.keys.iter().enumerate() {
-        match shared.secrets.resolve_of(&key.secret, LEAST) {
+        match from.resolve_of(&key.secret, LEAST) {
             Ok(secret) => secrets.push(secret.load().expose_secret().as_bytes().to_vec()),
             Err(problem) => {
                 problems.push((format!("privacy.keys[{index}].secret"), problem.to_string()));
@@ -39,8 +43,8 @@ pub(super) fn configured(
 
 /// The key beside a SQLite ledger, made if it is not there; one for this process only where there is no file. To be
 /// called once the ledger is open: then its folder is there, and no other process makes a key at the same time.
-pub(super) fn own(config: &Config, shared: &Shared) -> Result<PrivacyKeys, StartError> {
-    let key = own_key(&config.ledger.url, &shared.clock)?;
+pub(super) fn own(config: &Config, clock: &Clock) -> Result<PrivacyKeys, StartError> {
+    let key = own_key(&config.ledger.url, clock)?;
     let keys = PrivacyKeys::new([key.as_slice()]);
     keys.ok_or_else(|| StartError::PrivacyKey("there is none".to_owned()))
 }

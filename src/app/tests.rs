@@ -136,7 +136,7 @@ async fn somebody_who_watches_the_health_is_told_and_does_not_hold_up_the_end() 
         told
     };
     let running = app.run(stop.clone(), Arc::new(Notify::new()));
-    let both = async { tokio::join!(running, watching) };
+    let both = Box::pin(async { tokio::join!(running, watching) });
     let (ended, told) = tokio::time::timeout(SOON, both).await.expect("it ends");
     assert!(ended.is_ok());
     assert_eq!(told.last(), Some(&(ServingStatus::NotServing as i32)));

@@ -13,7 +13,11 @@ use super::{
 };
 use crate::{
     config::providers,
-    domain::{channel::Channel, price::Prices},
+    domain::{
+        channel::Channel,
+        phone::Country,
+        price::{Price, Prices},
+    },
 };
 
 /// What is wrong with the configured providers: each problem with its path in the file.
@@ -42,6 +46,12 @@ impl Configured {
     pub fn prices(&self, channel: Channel) -> Prices {
         let own = self.prices.iter().find(|(of, _)| *of == channel);
         own.map(|(_, prices)| prices.clone()).unwrap_or_default()
+    }
+
+    /// What one message on this channel to this country costs, where that is known.
+    pub fn price(&self, channel: Channel, country: Option<Country>) -> Option<Price> {
+        let own = self.prices.iter().find(|(of, _)| *of == channel);
+        own.and_then(|(_, prices)| prices.of(country))
     }
 }
 

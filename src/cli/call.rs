@@ -18,16 +18,16 @@ use crate::{
 
 use super::{Failure, hook::variable_of};
 
-/// A client of the gateway.
-pub(super) type Client =
-    OtpServiceClient<BoxCloneSyncService<http::Request<Body>, http::Response<Body>, BoxError>>;
+/// The way to the gateway.
+pub(super) type Transport =
+    BoxCloneSyncService<http::Request<Body>, http::Response<Body>, BoxError>;
 
-/// Whom to ask, and about what code.
+/// A client of the gateway.
+pub(super) type Client = OtpServiceClient<Transport>;
+
+/// Whom to ask, and in whose name.
 #[derive(Debug, Args)]
-pub(super) struct Call {
-    /// The recipient's number, E.164 with a leading +
-    #[arg(long, default_value = "+14155550123")]
-    phone: String,
+pub(super) struct Gateway {
     /// The gateway
     #[arg(long, default_value = "http://127.0.0.1:50051")]
     url: String,
@@ -37,9 +37,19 @@ pub(super) struct Call {
     /// The environment variable that holds the bearer token; the sandbox's token when left out
     #[arg(long, value_name = "NAME")]
     token_env: Option<String>,
-    /// The tenant to send for
+    /// The tenant it is about
     #[arg(long, default_value = TENANT)]
-    tenant: String,
+    pub(super) tenant: String,
+}
+
+/// Whom to ask, and about what code.
+#[derive(Debug, Args)]
+pub(super) struct Call {
+    #[command(flatten)]
+    gateway: Gateway,
+    /// The recipient's number, E.164 with a leading +
+    #[arg(long, default_value = "+14155550123")]
+    phone: String,
     /// The person, by your own id
     #[arg(long, default_value = "")]
     user: String,
@@ -82,9 +92,9 @@ wire_words! {
     PurposeArg => v1::Purpose { Enrollment, SignIn, AccountUnlock, PasswordReset, Other }
 }
 
-impl Call {
-    /// A client of the gateway, connected until the token is cancelled.
-    pub(super) fn client(&self, stop: &CancellationToken) -> Result<Client, Failure> {
+impl Gateway {
+    /// The way there, connected until the token is cancelled.
+    pub(super) fn transport(&self, stop: &CancellationToken) -> Result<Transport, Failure> {
         let token = match &self.token_env {
             Some(variable) => variable_of(variable)?,
             None => Secret::fixed(GRPC_TOKEN),
@@ -103,14 +113,20 @@ impl Call {
             token: Some(token),
         };
         let transport = channel::connect::<BoxError>(remote, stop.clone(), &TaskTracker::new());
-        let transport = transport.map_err(|problem| Failure::usage(&problem))?;
-        Ok(OtpServiceClient::new(transport))
+        transport.map_err(|problem| Failure::usage(&problem))
+    }
+}
+
+impl Call {
+    /// A client of the gateway, connected until the token is cancelled.
+    pub(super) fn client(&self, stop: &CancellationToken) -> Result<Client, Failure> {
+        Ok(OtpServiceClient::new(self.gateway.transport(stop)?))
     }
 
     /// The request for a code.
     pub(super) fn request(&self, code: String, key: String) -> v1::SendOtpRequest {
         v1::SendOtpRequest {
-            tenant: self.tenant.clone(),
+            tenant: self.gateway.tenant.clone(),
             idempotency_key: key,
             recipient: Some(v1::Recipient {
                 phone_number: self.phone.clone(),

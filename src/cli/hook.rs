@@ -8,7 +8,10 @@ use crate::{
     outbound::Outbound,
     sandbox::{
         configuration::{HOOK_SECRET, TENANT},
-        hook::{self, Channel, Credential, OauthClient, Options, Purpose},
+        hook::{
+            self, Channel, Credential, HookError, OauthClient, Options, Purpose,
+            events::{self, Entered},
+        },
         people::Person,
     },
 };
@@ -58,6 +61,12 @@ pub(super) struct Hook {
     /// `eventId`; fresh when left out. Give one twice to see that no second message is sent
     #[arg(long)]
     event_id: Option<String>,
+    /// The person enters the code: Okta's event hook says so
+    #[arg(long, conflicts_with_all = ["mistype", "preview"])]
+    verify: bool,
+    /// The person enters a wrong code: Okta's event hook says so
+    #[arg(long, conflicts_with = "preview")]
+    mistype: bool,
     /// Play the Preview tab of the Admin Console
     #[arg(long)]
     preview: bool,
@@ -79,16 +88,46 @@ enum PurposeArg {
 
 impl Hook {
     pub(super) fn run(self) -> Result<(), Failure> {
+        let entered = self.entered();
         let options = self.options()?;
         let outbound = Outbound::new(&outbound::Outbound::default(), None)?;
         let clock = Clock::system();
-        let played = wait_for(hook::play(&options, &outbound, &clock))?;
-        let played = played.map_err(|problem| Failure::usage(&problem))?;
+        let playing = async {
+            let played = hook::play(&options, &outbound, &clock).await?;
+            let told = match entered {
+                Some(entered) if played.is_good() => {
+                    Some(events::enter(&options, entered, &outbound, &clock).await?)
+                }
+                Some(_) | None => None,
+            };
+            Ok::<_, HookError>((played, told))
+        };
+        let (played, told) = wait_for(playing)?.map_err(|problem| Failure::usage(&problem))?;
         say(&played)?;
-        if played.is_good() {
-            Ok(())
-        } else {
-            Err(Failure::Other(anyhow::anyhow!("{}", played.consequence())))
+        if !played.is_good() {
+            return Err(Failure::Other(anyhow::anyhow!("{}", played.consequence())));
+        }
+        match told {
+            Some(told) => {
+                say(&told)?;
+                if !told.is_good() {
+                    return Err(Failure::Other(anyhow::anyhow!("{}", told.consequence())));
+                }
+            }
+            None if options.preview => {}
+            None => say(
+                "next     the same with --verify: the person enters the code, and Okta's event hook says so",
+            )?,
+        }
+        Ok(())
+    }
+
+    /// What the person enters, if anything.
+    fn entered(&self) -> Option<Entered> {
+        match (self.verify, self.mistype) {
+            (true, _) => Some(Entered::Right),
+            (false, true) => Some(Entered::Wrong),
+            (false, false) => None,
         }
     }
 

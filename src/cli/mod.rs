@@ -3,12 +3,15 @@
 mod call;
 mod check_config;
 mod explain;
+mod guard;
 mod hook;
+mod replay;
 mod sandbox;
 mod send;
 mod serve;
 mod signals;
 mod tour;
+mod trace;
 
 use std::{
     fmt::Display,
@@ -46,6 +49,12 @@ enum Command {
     Send(send::Send),
     /// Say what a send would do, and why; nothing is sent or counted
     Explain(explain::Explain),
+    /// Ask the guard how somebody stands, change its lists, and read its decisions
+    Guard(guard::Guard),
+    /// Run a trace of requests through the guard, in virtual time; nothing is sent
+    Replay(replay::Replay),
+    /// Make up a trace of requests, for `replay`
+    Trace(trace::Trace),
 }
 
 /// Why a command failed.
@@ -78,6 +87,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Hook(command) => command.run(),
         Command::Send(command) => command.run(),
         Command::Explain(command) => command.run(),
+        Command::Guard(command) => command.run(),
+        Command::Replay(command) => command.run(),
+        Command::Trace(command) => command.run(),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -116,9 +116,11 @@ fn welcome(public: SocketAddr, grpc: Option<SocketAddr>, admin: Option<SocketAdd
     format!(
         "Tollgate's sandbox: the whole gateway, with Twilio, Vonage, Meta, LINE and Okta simulated on loopback.\n\n  \
          Okta's hook     http://{public}/okta/acme/telephony\n  \
+         Okta's events   http://{public}/okta/acme/events\n  \
          gRPC            {}\n  \
          metrics, health http://{}/metrics\n\n\
-         Numbers that end in 0001 to 0014 fail on purpose (see `sandbox --help`). Ctrl-C ends it.\n\n\
+         Numbers that end in 0001 to 0014 fail on purpose (see `sandbox --help`). Ctrl-C ends it.\n\
+         With --verify a command below also has the person enter the code, and Okta say so: see otp_outcomes_total.\n\n\
          Okta asks for a code for each of these people:\n",
         shown(grpc),
         shown(admin),

@@ -18,13 +18,16 @@ use super::{
 };
 
 /// Lists that name nothing twice.
-const SETS: [&str; 19] = [
+const SETS: [&str; 30] = [
     "grpc/clients/*/name",
     "grpc/clients/*/tenants/*",
     "grpc/clients/*/methods/*",
     "guard/limits/*/name",
     "guard/limits/*/purposes/*",
+    "guard/modes/*/purposes/*",
+    "guard/modes/*/rules/*",
     "guard/number_types/*",
+    "guard/shared_networks/*",
     "guard/voice_number_types/*",
     "privacy/keys/*/id",
     "routes/*/countries/*",
@@ -33,6 +36,14 @@ const SETS: [&str; 19] = [
     "routes/*/try/*",
     "tenants/*/channels/default/*",
     "tenants/*/countries/allow/*",
+    "tenants/*/countries/block/*",
+    "tenants/*/countries/monitor/*",
+    "tenants/*/countries/verified_only/*",
+    "tenants/*/guard/limits/*/name",
+    "tenants/*/guard/limits/*/purposes/*",
+    "tenants/*/guard/modes/*/purposes/*",
+    "tenants/*/guard/modes/*/rules/*",
+    "tenants/*/guard/shared_networks/*",
     "tenants/*/routes/*/countries/*",
     "tenants/*/routes/*/purposes/*",
     "tenants/*/routes/*/try/*",

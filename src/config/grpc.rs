@@ -66,6 +66,8 @@ pub enum Method {
     GetDelivery,
     /// `OtpService.ListDeliveries`
     ListDeliveries,
+    /// `OtpService.ReportOutcome`
+    ReportOutcome,
     /// `OtpService.ExplainRoute`
     ExplainRoute,
     /// `PreferenceService.GetPreference`
@@ -77,19 +79,35 @@ pub enum Method {
     /// Setting a person's LINE user id by `SetPreference`, and removing it by that or `DeletePreference`: it says to whose
     /// LINE account codes go.
     SetLineUser,
+    /// `GuardService.GetStanding`
+    GetStanding,
+    /// `GuardService.Block`
+    Block,
+    /// `GuardService.Unblock`
+    Unblock,
+    /// `GuardService.ListBlocks`
+    ListBlocks,
+    /// `GuardService.ListDecisions`
+    ListDecisions,
 }
 
 impl Method {
     /// Everything.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 14] = [
         Self::SendOtp,
         Self::GetDelivery,
         Self::ListDeliveries,
+        Self::ReportOutcome,
         Self::ExplainRoute,
         Self::GetPreference,
         Self::SetPreference,
         Self::DeletePreference,
         Self::SetLineUser,
+        Self::GetStanding,
+        Self::Block,
+        Self::Unblock,
+        Self::ListBlocks,
+        Self::ListDecisions,
     ];
 
     /// The name in the configuration.
@@ -98,11 +116,17 @@ impl Method {
             Self::SendOtp => "SendOtp",
             Self::GetDelivery => "GetDelivery",
             Self::ListDeliveries => "ListDeliveries",
+            Self::ReportOutcome => "ReportOutcome",
             Self::ExplainRoute => "ExplainRoute",
             Self::GetPreference => "GetPreference",
             Self::SetPreference => "SetPreference",
             Self::DeletePreference => "DeletePreference",
             Self::SetLineUser => "SetLineUser",
+            Self::GetStanding => "GetStanding",
+            Self::Block => "Block",
+            Self::Unblock => "Unblock",
+            Self::ListBlocks => "ListBlocks",
+            Self::ListDecisions => "ListDecisions",
         }
     }
 
@@ -112,11 +136,17 @@ impl Method {
             Self::SendOtp => Some("/tollgate.v1.OtpService/SendOtp"),
             Self::GetDelivery => Some("/tollgate.v1.OtpService/GetDelivery"),
             Self::ListDeliveries => Some("/tollgate.v1.OtpService/ListDeliveries"),
+            Self::ReportOutcome => Some("/tollgate.v1.OtpService/ReportOutcome"),
             Self::ExplainRoute => Some("/tollgate.v1.OtpService/ExplainRoute"),
             Self::GetPreference => Some("/tollgate.v1.PreferenceService/GetPreference"),
             Self::SetPreference => Some("/tollgate.v1.PreferenceService/SetPreference"),
             Self::DeletePreference => Some("/tollgate.v1.PreferenceService/DeletePreference"),
             Self::SetLineUser => None,
+            Self::GetStanding => Some("/tollgate.v1.GuardService/GetStanding"),
+            Self::Block => Some("/tollgate.v1.GuardService/Block"),
+            Self::Unblock => Some("/tollgate.v1.GuardService/Unblock"),
+            Self::ListBlocks => Some("/tollgate.v1.GuardService/ListBlocks"),
+            Self::ListDecisions => Some("/tollgate.v1.GuardService/ListDecisions"),
         }
     }
 }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
+    guard::TenantGuard,
     profile::Profile,
     routes::Route,
     secret::SecretRef,
@@ -40,18 +41,30 @@ pub struct Tenant {
     /// Its own routes; the top-level ones when left out.
     #[serde(default)]
     pub routes: Vec<Route>,
+    /// What may refuse a send of this tenant's, where it differs from `guard`.
+    #[serde(default)]
+    pub guard: TenantGuard,
     /// Its Okta org; left out for a tenant that only calls by gRPC.
     #[serde(default)]
     pub okta: Option<Okta>,
 }
 
-/// The countries a tenant serves.
+/// The countries a tenant serves. A country that is not named is not served.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Countries {
-    /// Codes are sent to numbers of these countries only.
+    /// Codes are sent to numbers of these countries.
     #[schemars(length(min = 1))]
     pub allow: Vec<Country>,
+    /// Codes are sent to numbers of these countries too, and each leaves a decision: to find out who needs them.
+    #[serde(default)]
+    pub monitor: Vec<Country>,
+    /// Codes are sent to numbers of these countries only that this tenant has seen verified.
+    #[serde(default)]
+    pub verified_only: Vec<Country>,
+    /// Codes are never sent to numbers of these countries, whatever the other lists say.
+    #[serde(default)]
+    pub block: Vec<Country>,
     /// The country in which numbers without `+` are read; none when left out.
     #[serde(default)]
     pub default: Option<Country>,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::templates;
 use crate::domain::{
+    address,
     channel::Channel,
     phone::{self, NumberType},
     price,
@@ -102,6 +103,8 @@ pub(super) fn name_schema() -> Schema {
 
 /// The format of a country.
 pub(super) const COUNTRY: &str = "country";
+/// The format of a network or an address.
+pub(super) const NETWORK: &str = "network";
 const SPAN: &str = "time-span";
 const SPAN_OR_ZERO: &str = "time-span-or-zero";
 const SOCKET_ADDRESS: &str = "socket-address";
@@ -113,7 +116,7 @@ type Format = (&'static str, fn(&str) -> bool);
 
 /// What a schema's `format` means where it is one of ours: whether a text has it. Others who read the schema do not know
 /// them and pass over them. None of them can hold a secret.
-pub(super) const FORMATS: [Format; 5] = [
+pub(super) const FORMATS: [Format; 6] = [
     (COUNTRY, |text| phone::Country::parse(text).is_some()),
     (SPAN, |text| {
         Span::parse(text).is_some_and(|span| !span.0.is_zero())
@@ -121,6 +124,7 @@ pub(super) const FORMATS: [Format; 5] = [
     (SPAN_OR_ZERO, |text| Span::parse(text).is_some()),
     (SOCKET_ADDRESS, |text| text.parse::<SocketAddr>().is_ok()),
     (DOMAIN, templates::is_domain),
+    (NETWORK, |text| address::network(text).is_some()),
 ];
 
 /// An ISO 3166-1 alpha-2 country, for example `US`. `"NO"` must be quoted: bare, YAML 1.1 tools read it as false.
@@ -153,7 +157,7 @@ impl JsonSchema for Country {
 
 /// An amount of money, for example `0.0079`; all in the one currency in which the operator counts. Quotes keep a tool from
 /// making another number of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Price(pub price::Price);
 
 impl<'de> Deserialize<'de> for Price {

@@ -102,6 +102,7 @@ pub fn keeps_key(outcome: &Outcome) -> bool {
         Err(fault) => match fault.reason {
             Reason::CountryNotAllowed
             | Reason::NumberTypeNotAllowed
+            | Reason::Blocked
             | Reason::ProviderFraudBlock
             | Reason::Internal => true,
             Reason::InvalidRequest
@@ -109,6 +110,8 @@ pub fn keeps_key(outcome: &Outcome) -> bool {
             | Reason::IdempotencyMismatch
             | Reason::BodyTooLarge
             | Reason::RateLimited
+            | Reason::BudgetExhausted
+            | Reason::SpendingCapped
             | Reason::NoRoute
             | Reason::CodeExpired
             | Reason::RecipientUnreachable

@@ -20,6 +20,8 @@ use crate::{
         failure::Failure,
         id::{AttemptId, DeliveryId},
     },
+    error::fault::{self, Fault},
+    guard::Trail,
     outbound::WriteGate,
     store::record::{AttemptResult, AttemptRow, DeliveryResult},
     telemetry::metrics::{Label, Metric},
@@ -28,7 +30,9 @@ use crate::{
 use super::{
     Dispatcher,
     answer::{Answer, Outcome, failure_of, fault_of, keeps_key},
-    walk::Left,
+    decide::Refused,
+    outcome::kept,
+    walk::Walked,
 };
 
 /// How an attempt ended.
@@ -42,6 +46,7 @@ pub(super) struct Tally(Mutex<Known>);
 struct Known {
     attempts: Vec<AttemptRow>,
     concluded: bool,
+    trail: Option<Trail>,
 }
 
 impl Tally {
@@ -54,6 +59,17 @@ impl Tally {
     #[cfg(test)]
     pub(super) fn attempts(&self) -> Vec<AttemptRow> {
         self.known().attempts.clone()
+    }
+
+    /// Notes what the guard put into its budgets for an attempt; of further attempts it is the same.
+    pub(super) fn charged(&self, trail: Trail) {
+        let kept = &mut self.known().trail;
+        *kept = kept.or(Some(trail).filter(|trail| !trail.is_empty()));
+    }
+
+    /// What the delivery has put into the guard's budgets.
+    pub(super) fn trail(&self) -> Option<Trail> {
+        self.known().trail
     }
 
     /// How many attempts have begun.
@@ -184,8 +200,10 @@ impl Dispatcher {
                 DeliveryResult {
                     state: best,
                     reason: failure_of(best, &known.attempts),
+                    decision: None,
                     updated_ms: self.clock.unix_ms(),
                     release_claim: false,
+                    trail: None,
                 },
             );
         }
@@ -196,25 +214,43 @@ impl Dispatcher {
     }
 
     /// The outcome that the attempts so far amount to; what comes later corrects the ledger only. A route that was cut
-    /// short does not tell what its other steps would have come to.
-    pub(super) fn conclude(&self, delivery: DeliveryId, tally: &Tally, left: Left) -> Outcome {
+    /// short does not tell what its other steps would have come to. Where nothing was sent and the guard has refused a
+    /// way, the refusal is the outcome.
+    pub(super) fn conclude(&self, delivery: DeliveryId, tally: &Tally, walked: &Walked) -> Outcome {
         let mut known = tally.known();
         known.concluded = true;
-        let state = known.best();
-        let reason = failure_of(state, &known.attempts).map(|reason| left.reason_after(reason));
-        let outcome = match reason {
-            Some(reason) => Err(Arc::new(fault_of(reason, delivery))),
-            None => Ok(Arc::new(Answer {
-                delivery,
-                state,
-                attempts: known.attempts.clone(),
-            })),
+        let best = known.best();
+        let reason = failure_of(best, &known.attempts);
+        let refused = walked.refused.as_ref().filter(|_| is_unsent(best));
+        let (state, outcome) = match (refused, reason) {
+            (Some(refused), _) => {
+                let fault = refused.fault();
+                let fault = fault.with(fault::DELIVERY_ID, delivery.to_string());
+                (State::Refused, Err(Arc::new(fault)))
+            }
+            (None, Some(reason)) => {
+                let reason = walked.left.reason_after(reason);
+                (best, Err(Arc::new(fault_of(reason, delivery))))
+            }
+            (None, None) => {
+                let answer = Answer {
+                    delivery,
+                    state: best,
+                    attempts: known.attempts.clone(),
+                };
+                (best, Ok(Arc::new(answer)))
+            }
         };
         let result = DeliveryResult {
             state,
-            reason,
+            reason: outcome
+                .as_ref()
+                .err()
+                .map(|fault: &Arc<Fault>| fault.reason),
+            decision: refused.map(Refused::decision),
             updated_ms: self.clock.unix_ms(),
             release_claim: !keeps_key(&outcome),
+            trail: known.trail.map(kept),
         };
         self.ledger.settle_delivery(delivery, result);
         outcome
@@ -231,6 +267,21 @@ impl Dispatcher {
         self.metrics
             .seconds(Metric::AttemptSeconds, &labels)
             .record(took);
+    }
+}
+
+/// Whether a delivery that came to this was certainly not sent, and nobody but the guard may have refused it.
+const fn is_unsent(best: State) -> bool {
+    match best {
+        State::Failed | State::Expired => true,
+        State::Sending
+        | State::Accepted
+        | State::Sent
+        | State::Delivered
+        | State::Read
+        | State::Undelivered
+        | State::Unconfirmed
+        | State::Refused => false,
     }
 }
 

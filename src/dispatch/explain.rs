@@ -1,7 +1,7 @@
 //! What a send would do, and why; nothing is sent, claimed or counted.
 
 use crate::{
-    domain::verdict::Verdict,
+    domain::verdict::{Refusal, Verdict},
     error::{Reason, fault::Fault},
     routing::plan::Step,
 };
@@ -20,17 +20,20 @@ pub struct Explanation {
 }
 
 impl Dispatcher {
-    /// Decides on a request without acting on it. Rate limits are not asked: asking would use them up.
+    /// Decides on a request without acting on it. Limits and budgets are not asked, as asking would use them up: it is told
+    /// how they stand.
     pub fn explain(&self, request: &Request) -> Result<Explanation, Fault> {
         let policy = self.policy();
         let Some(tenant) = policy.tenants.get(&request.tenant) else {
             return Err(route::unknown_tenant());
         };
-        let channels = route::channels(request, tenant);
+        let mut channels = route::channels(request, tenant);
         let names: Vec<_> = channels.iter().map(|channel| channel.as_str()).collect();
         let source = route::source(request, tenant).as_str();
         let mut lines = vec![format!("channels wanted by {source}: {}", words(&names))];
-        let asked = route::guard_request(request, tenant, &channels);
+        let wanted = channels.iter().copied().collect();
+        let hashes = self.hashes_of(request);
+        let asked = route::guard_request(request, tenant, wanted, hashes);
         let admission = policy.guard.policy(&asked);
         for refusal in &admission.shadowed {
             lines.push(format!(
@@ -38,29 +41,42 @@ impl Dispatcher {
                 refusal.rule
             ));
         }
-        let allowed = match admission.verdict {
-            Verdict::Allow { channels } => channels,
+        let refuse = |refusal: &Refusal, mut lines: Vec<String>, why: &str| {
+            lines.push(format!(
+                "rule {} {why}: {} is {}, allowed is {}",
+                refusal.rule, refusal.key, refusal.level, refusal.threshold
+            ));
+            lines
+        };
+        let (allowed, deflected) = match admission.verdict {
+            Verdict::Allow { channels } => (channels, None),
+            Verdict::Deflect {
+                channels: offered,
+                refusal,
+            } => {
+                lines = refuse(&refusal, lines, "sends it another way");
+                channels = route::deflected(request, tenant, offered);
+                (offered, Some(refusal))
+            }
             Verdict::Refuse(refusal) => {
-                lines.push(format!(
-                    "rule {} refuses: {} is {}, allowed is {}",
-                    refusal.rule, refusal.key, refusal.level, refusal.threshold
-                ));
                 return Ok(Explanation {
                     reason: Some(refusal.reason),
                     steps: Vec::new(),
-                    lines,
+                    lines: refuse(&refusal, lines, "refuses"),
                 });
             }
         };
-        lines.push("number policy: passed; rate limits are not asked here".to_owned());
+        lines.extend(self.standings_of(&policy, request, hashes));
         let plan = self.plan(request, (&policy, tenant), (&channels, allowed), true);
         lines.extend(plan.lines);
         let expired = request.valid_until <= self.clock.now();
-        let reason = match (expired, plan.steps.is_empty(), plan.unreachable) {
+        let reason = match (expired, plan.steps.is_empty(), deflected) {
             (true, ..) => Some(Reason::CodeExpired),
-            (false, true, true) => Some(Reason::RecipientUnreachable),
-            (false, true, false) => Some(Reason::NoRoute),
             (false, false, _) => None,
+            // A deflection that reaches nobody is a refusal.
+            (false, true, Some(refusal)) => Some(refusal.reason),
+            (false, true, None) if plan.unreachable => Some(Reason::RecipientUnreachable),
+            (false, true, None) => Some(Reason::NoRoute),
         };
         Ok(Explanation {
             reason,

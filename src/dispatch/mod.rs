@@ -3,14 +3,19 @@
 pub mod answer;
 pub mod claims;
 pub mod explain;
+pub mod lists;
+pub mod outcome;
 pub mod policy;
 pub mod preferences;
 pub mod request;
 pub mod send;
+pub mod standing;
 
 mod asked;
 mod attempt;
+mod decide;
 mod health;
+mod lasting;
 mod memory;
 mod record;
 mod route;
@@ -44,7 +49,10 @@ use crate::{
 use answer::{Outcome, from_record, keeps_key};
 use claims::Claims;
 use health::Infirmary;
+use lasting::Lasting;
+use lists::Lists;
 use memory::Memory;
+use outcome::Outcomes;
 use policy::Policy;
 use preferences::Preferences;
 
@@ -62,12 +70,15 @@ pub struct Settings {
 /// Sends codes.
 pub struct Dispatcher {
     settings: Settings,
-    policy: ArcSwap<Policy>,
+    policy: Arc<ArcSwap<Policy>>,
+    lists: Lists,
+    lasting: Lasting,
     claims: Claims,
     preferences: Preferences,
     decisions: Decisions,
     infirmary: Infirmary,
     memory: Memory,
+    outcomes: Outcomes,
     ledger: Arc<dyn Ledger>,
     keys: PrivacyKeys,
     clock: Clock,
@@ -94,14 +105,25 @@ impl Dispatcher {
             metrics.clone(),
             tracker.clone(),
         );
+        let policy = Arc::new(ArcSwap::from_pointee(policy));
+        let lists = Lists::new(
+            ledger.clone(),
+            keys.clone(),
+            clock.clone(),
+            tracker.clone(),
+            policy.clone(),
+        );
         Arc::new(Self {
             settings,
             preferences,
-            policy: ArcSwap::from_pointee(policy),
+            policy,
+            lists,
+            lasting: Lasting::default(),
             claims: Claims::new(clock.clone()),
             decisions: Decisions::new(clock.clone()),
             infirmary: Infirmary::new(clock.clone()),
             memory: Memory::new(clock.clone()),
+            outcomes: Outcomes::new(),
             ledger,
             keys,
             clock,
@@ -119,6 +141,12 @@ impl Dispatcher {
     /// Puts another policy in force; sends under way end by the old one.
     pub fn reconfigure(&self, policy: Policy) {
         self.policy.store(Arc::new(policy));
+        self.lists.renew();
+    }
+
+    /// Whom operators let pass, and whom they block.
+    pub fn lists(&self) -> &Lists {
+        &self.lists
     }
 
     /// The keys under which numbers and ids are hashed.
@@ -136,7 +164,8 @@ impl Dispatcher {
         &self.ledger
     }
 
-    /// Closes what a dead process left open, and takes its claims over, so that no key is sent again. Once, at start.
+    /// Closes what a dead process left open, and takes over its claims, so that no key is sent again, and what it knew of
+    /// outcomes. Once, at start.
     pub async fn recover(&self) -> Result<(), LedgerError> {
         let swept = self.ledger.sweep().await?;
         if swept > 0 {
@@ -155,16 +184,18 @@ impl Dispatcher {
                 self.release(&claim.record.row, &outcome);
             }
         }
-        Ok(())
+        self.recall().await
     }
 
     /// Releases the key of a delivery whose process died after all its attempts had failed.
     fn release(&self, row: &DeliveryRow, outcome: &Outcome) {
         let result = DeliveryResult {
+            decision: None,
             state: row.state,
             reason: outcome.as_ref().err().map(|fault| fault.reason),
             updated_ms: row.updated_ms,
             release_claim: true,
+            trail: None,
         };
         self.ledger.settle_delivery(row.id, result);
     }
@@ -184,11 +215,16 @@ impl Dispatcher {
             self.ledger.record_refusal(row, None);
         }
         self.claims.expire();
+        self.tidy_outcomes();
         let policy = self.policy.load();
         policy.guard.upkeep();
         self.metrics
             .gauge(Metric::Claims, &[])
             .set(count(self.claims.len()));
+        let entries = self.lists.entries().len();
+        self.metrics
+            .gauge(Metric::ListEntries, &[])
+            .set(count(entries));
         for (rule, keys) in policy.guard.limit_keys() {
             let labels = [(Label::Rule, rule.as_str())];
             self.metrics
@@ -215,6 +251,11 @@ impl Dispatcher {
     pub fn drop_idle(&self) {
         let policy = self.policy.load();
         policy.guard.drop_idle();
+        for (rule, closed) in policy.guard.closed() {
+            let labels = [(Label::Rule, rule)];
+            let gauge = self.metrics.gauge(Metric::ClosedRanges, &labels);
+            gauge.set(count(closed));
+        }
         self.memory.expire();
         let configured = |provider: &str| policy.directory.get(provider).is_some();
         for gone in self.infirmary.tidy(configured) {

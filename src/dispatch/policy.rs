@@ -26,6 +26,8 @@ pub struct Policy {
     pub directory: Directory,
     /// What may refuse a send.
     pub guard: Arc<Guard>,
+    /// Days for which a verified destination is remembered.
+    pub verified_days: u16,
 }
 
 /// What a tenant's sends go by.
@@ -60,6 +62,7 @@ impl Policy {
             tenants: config.tenants.iter().map(tenant).collect(),
             directory,
             guard,
+            verified_days: config.guard.verified_days,
         }
     }
 }

@@ -12,21 +12,21 @@ use crate::{
         delivery::{Outcome as Use, State},
         failure::Failure,
         id::{AttemptId, DeliveryId},
-        privacy::{KeyedHash, Subject},
-        verdict::Refusal,
+        privacy::KeyedHash,
     },
-    error::{Reason, fault, fault::Fault},
+    error::Reason,
     store::{
         LedgerError, Recorded,
         record::{AttemptResult, AttemptRow, DeliveryResult, DeliveryRow, Intent},
     },
-    telemetry::metrics::{Label, Metric},
+    telemetry::metrics::Metric,
 };
 
 use super::{
     Dispatcher,
     answer::{Answer, Outcome, from_record},
-    request::Request,
+    outcome::kept,
+    send::Delivery,
 };
 
 /// How often a copy that lost its claim to another process looks for the winner's result.
@@ -44,29 +44,25 @@ pub(super) enum Permission {
 
 impl Dispatcher {
     /// A delivery's row as it begins.
-    pub(super) fn row(&self, id: DeliveryId, request: &Request, state: State) -> DeliveryRow {
-        let tenant = request.tenant.as_bytes();
-        let number = request.phone.expose_e164();
+    pub(super) fn row(&self, delivery: &Delivery, state: State) -> DeliveryRow {
+        let (request, hashes) = (&delivery.request, delivery.hashes);
         let now = self.clock.unix_ms();
-        let hash = |subject, text: &str| self.keys.hash(subject, &[tenant, text.as_bytes()]);
         DeliveryRow {
-            id,
+            id: delivery.id,
             tenant: request.tenant.clone(),
             client: request.client.to_string(),
             reference: request.reference.clone(),
-            phone: hash(Subject::Phone, &number),
+            phone: hashes.phone,
             masked: request.phone.masked(),
             country: request.phone.country(),
-            user: request
-                .user
-                .as_ref()
-                .map(|user| hash(Subject::User, user.expose())),
+            user: hashes.user,
             purpose: request.purpose,
             family: request.family.unwrap_or(Family::Message),
             state,
             reason: None,
             decision: None,
             outcome: Use::Unknown,
+            trail: delivery.tally.trail().map(kept),
             created_ms: now,
             updated_ms: now,
         }
@@ -138,15 +134,15 @@ impl Dispatcher {
     /// Records a delivery that ended before any attempt, without waiting for it.
     pub(super) fn record_closed(
         self: &Arc<Self>,
-        id: DeliveryId,
-        request: &Request,
+        delivery: &Delivery,
         state: State,
         reason: Reason,
     ) {
-        let mut delivery = self.row(id, request, state);
-        delivery.reason = Some(reason);
+        let id = delivery.id;
+        let mut row = self.row(delivery, state);
+        row.reason = Some(reason);
         let intent = Intent {
-            delivery,
+            delivery: row,
             claim: None,
             fingerprint: KeyedHash([0; 16]),
             attempt: None,
@@ -158,51 +154,6 @@ impl Dispatcher {
                 tracing::warn!(delivery.id = %id, error = %problem, "failed delivery was not recorded");
             }
         });
-    }
-
-    /// Records a refusal within the flood's bound, and words it for the caller.
-    pub(super) fn refuse(
-        &self,
-        id: DeliveryId,
-        request: &Request,
-        claim: (KeyedHash, KeyedHash),
-        refusal: &Refusal,
-    ) -> Fault {
-        let decided = self.decisions.decide(&request.tenant, refusal, false);
-        let fault = Fault::new(refusal.reason)
-            .with(fault::DECISION_ID, decided.id.to_string())
-            .with(fault::RULE, &*refusal.rule)
-            .retry_after(refusal.retry_after);
-        self.count_refusal(refusal, "enforce");
-        let Some(row) = decided.row else {
-            return fault;
-        };
-        let mut delivery = self.row(id, request, State::Refused);
-        delivery.reason = Some(refusal.reason);
-        delivery.decision = Some(decided.id);
-        let intent = Intent {
-            delivery,
-            // A refusal with a time releases its key; one by policy keeps it.
-            claim: refusal.retry_after.is_none().then_some(claim.0),
-            fingerprint: claim.1,
-            attempt: None,
-            spool: true,
-        };
-        self.ledger.record_refusal(row, Some(intent));
-        fault.with(fault::DELIVERY_ID, id.to_string())
-    }
-
-    /// Records what a rule in shadow would have refused.
-    pub(super) fn note_shadow(&self, tenant: &str, refusal: &Refusal) {
-        self.count_refusal(refusal, "shadow");
-        if let Some(row) = self.decisions.decide(tenant, refusal, true).row {
-            self.ledger.record_refusal(row, None);
-        }
-    }
-
-    fn count_refusal(&self, refusal: &Refusal, mode: &str) {
-        let labels = [(Label::Rule, &*refusal.rule), (Label::Mode, mode)];
-        self.metrics.counter(Metric::Refusals, &labels).increment(1);
     }
 
     fn unrecorded(&self, attempt: AttemptId, problem: Option<&LedgerError>) -> Permission {
@@ -246,8 +197,10 @@ impl Dispatcher {
         let result = DeliveryResult {
             state: State::Failed,
             reason: Some(Reason::LedgerUnavailable),
+            decision: None,
             updated_ms: self.clock.unix_ms(),
             release_claim: true,
+            trail: None,
         };
         self.ledger.settle_delivery(id, result);
     }

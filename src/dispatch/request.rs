@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use crate::domain::{
+    address::Address,
     attributes::Attributes,
     channel::{Channel, Family},
     passcode::Passcode,
@@ -49,6 +50,8 @@ pub struct Request {
     pub profile_channels: Vec<Channel>,
     /// What a service has stored for the person. Its locale stands in the request already, where that had none of its own.
     pub stored: Option<Arc<Preference>>,
+    /// The address of the person's device.
+    pub client_ip: Option<Address>,
     /// What else the caller knows of the person, for the wording of the message.
     pub attributes: Attributes,
 }

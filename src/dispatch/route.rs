@@ -20,11 +20,17 @@ use super::{
     health::Parts,
     policy::{Policy, Tenant},
     request::Request,
+    send::Hashes,
 };
 
 /// The channels a request may take, in order.
 pub(super) fn channels(request: &Request, tenant: &Tenant) -> Vec<Channel> {
     preference::channels(&wishes(request, tenant))
+}
+
+/// The channels a request may take that the guard sends another way, in order.
+pub(super) fn deflected(request: &Request, tenant: &Tenant, offered: Channels) -> Vec<Channel> {
+    preference::deflected(&wishes(request, tenant), offered)
 }
 
 /// Whose wish decided on the channels of a request.
@@ -48,15 +54,27 @@ fn wishes<'a>(request: &'a Request, tenant: &'a Tenant) -> Wishes<'a> {
 pub(super) fn guard_request<'a>(
     request: &'a Request,
     tenant: &'a Tenant,
-    channels: &[Channel],
+    channels: Channels,
+    hashes: Hashes,
 ) -> guard::Request<'a> {
+    let stored = request.stored.as_ref();
+    let stored = stored.map_or(&[][..], |stored| &stored.channels);
+    let opted_in = if stored.is_empty() {
+        &request.profile_channels
+    } else {
+        stored
+    };
     guard::Request {
         tenant: &request.tenant,
         countries: &tenant.countries,
         phone: &request.phone,
         user: request.user.as_ref().map(Private::expose),
+        client: request.client_ip,
+        phone_hash: hashes.phone,
+        user_hash: hashes.user,
         purpose: request.purpose,
-        channels: channels.iter().copied().collect(),
+        channels,
+        opted_in: opted_in.iter().copied().collect(),
     }
 }
 

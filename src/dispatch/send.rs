@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     domain::{
+        channel::{Channel, Channels},
         delivery::State,
         id::DeliveryId,
         privacy::{KeyedHash, Subject},
@@ -22,24 +23,42 @@ use super::{
     answer::{Answer, Outcome, fault_of},
     attempt::Tally,
     claims::{Claimed, Waiter},
+    decide::Refused,
     policy::{Policy, Tenant},
     request::Request,
     route,
-    walk::Left,
+    walk::{Left, Walked},
 };
 
 /// How much longer than its deadline a caller waits, to hear of an attempt that ends on that very moment. It is a part
 /// of what the door keeps back for the answer's way.
 const GRACE: Duration = Duration::from_millis(25);
 
+/// A person's number and id as keyed hashes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hashes {
+    pub(super) phone: KeyedHash,
+    pub(super) user: Option<KeyedHash>,
+}
+
 /// A send under way.
 pub(super) struct Delivery {
     pub(super) id: DeliveryId,
     pub(super) request: Request,
+    pub(super) hashes: Hashes,
     pub(super) claim: (KeyedHash, KeyedHash),
     pub(super) deadline: Instant,
     pub(super) policy: Arc<Policy>,
     pub(super) tally: Arc<Tally>,
+}
+
+/// A delivery that the guard lets go its way.
+pub(super) struct Admitted {
+    pub(super) plan: Plan,
+    /// The channels that were wanted, whatever the verdict left of them.
+    pub(super) wanted: Channels,
+    /// The refusal that stands behind a deflection.
+    pub(super) refused: Option<Refused>,
 }
 
 impl Dispatcher {
@@ -85,6 +104,17 @@ impl Dispatcher {
         )
     }
 
+    /// The person's number and id as keyed hashes: what everything that is remembered of them is kept under.
+    pub(super) fn hashes_of(&self, request: &Request) -> Hashes {
+        let tenant = request.tenant.as_bytes();
+        let hash = |subject, text: &str| self.keys.hash(subject, &[tenant, text.as_bytes()]);
+        let user = request.user.as_ref();
+        Hashes {
+            phone: hash(Subject::Phone, &request.phone.expose_e164()),
+            user: user.map(|user| hash(Subject::User, user.expose())),
+        }
+    }
+
     async fn wait(&self, waiter: Waiter, deadline: Instant) -> Outcome {
         let delivery = waiter.delivery;
         let patience = self.remaining(deadline) + GRACE;
@@ -105,6 +135,7 @@ impl Dispatcher {
             .await;
         let delivery = Delivery {
             id,
+            hashes: self.hashes_of(&request),
             request,
             claim,
             deadline,
@@ -112,6 +143,7 @@ impl Dispatcher {
             tally: Arc::default(),
         };
         let outcome = self.run(&delivery).await;
+        self.remember(&delivery, &outcome);
         self.tell(&delivery, &outcome);
         outcome
     }
@@ -124,58 +156,82 @@ impl Dispatcher {
         if request.valid_until <= self.clock.now() {
             return self.closed(delivery, State::Expired, Reason::CodeExpired);
         }
-        let plan = match self.admit(delivery, tenant) {
-            Ok(plan) => plan,
+        let admitted = match self.admit(delivery, tenant) {
+            Ok(admitted) => admitted,
             Err(fault) => return Err(Arc::new(fault)),
         };
-        if plan.steps.is_empty() {
-            let reason = if plan.unreachable {
+        if admitted.plan.steps.is_empty() {
+            let reason = if admitted.plan.unreachable {
                 Reason::RecipientUnreachable
             } else {
                 Reason::NoRoute
             };
             return self.closed(delivery, State::Failed, reason);
         }
-        match self.walk(delivery, tenant, plan.steps).await {
-            Ok(left) => self.answer(delivery, left),
+        match self.walk(delivery, tenant, admitted).await {
+            Ok(walked) => self.answer(delivery, &walked),
             Err(elsewhere) => elsewhere,
         }
     }
 
     /// Asks the guard, and plans within its verdict.
-    fn admit(&self, delivery: &Delivery, tenant: &Tenant) -> Result<Plan, Fault> {
+    fn admit(&self, delivery: &Delivery, tenant: &Tenant) -> Result<Admitted, Fault> {
         let request = &delivery.request;
         let channels = route::channels(request, tenant);
-        let admission = delivery
-            .policy
-            .guard
-            .admit(&route::guard_request(request, tenant, &channels));
+        let wanted = channels.iter().copied().collect();
+        let asked = route::guard_request(request, tenant, wanted, delivery.hashes);
+        let admission = delivery.policy.guard.admit(&asked);
         for refusal in &admission.shadowed {
             self.note_shadow(&request.tenant, refusal);
         }
-        match admission.verdict {
-            Verdict::Allow { channels: allowed } => {
-                let policy = (&*delivery.policy, tenant);
-                Ok(self.plan(request, policy, (&channels, allowed), false))
+        self.count_verdict(&request.tenant, &admission.verdict);
+        let plan = |channels: &[Channel], allowed| {
+            let policy = (&*delivery.policy, tenant);
+            self.plan(request, policy, (channels, allowed), false)
+        };
+        let (plan, refused) = match admission.verdict {
+            Verdict::Allow { channels: allowed } => (plan(&channels, allowed), None),
+            Verdict::Deflect {
+                channels: offered,
+                refusal,
+            } => {
+                let plan = plan(&route::deflected(request, tenant, offered), offered);
+                // One that reaches nobody is a refusal.
+                if plan.steps.is_empty() {
+                    return Err(self.refuse(delivery, refusal));
+                }
+                (plan, Some(self.note_deflection(&request.tenant, refusal)))
             }
-            Verdict::Refuse(refusal) => {
-                Err(self.refuse(delivery.id, request, delivery.claim, &refusal))
-            }
-        }
+            Verdict::Refuse(refusal) => return Err(self.refuse(delivery, refusal)),
+        };
+        Ok(Admitted {
+            plan,
+            wanted,
+            refused,
+        })
+    }
+
+    fn count_verdict(&self, tenant: &str, verdict: &Verdict) {
+        let labels = [(Label::Tenant, tenant), (Label::Verdict, verdict.as_str())];
+        self.metrics.counter(Metric::Verdicts, &labels).increment(1);
     }
 
     /// A delivery that ended before any attempt.
     fn closed(self: &Arc<Self>, delivery: &Delivery, state: State, reason: Reason) -> Outcome {
-        self.record_closed(delivery.id, &delivery.request, state, reason);
+        self.record_closed(delivery, state, reason);
         Err(Arc::new(fault_of(reason, delivery.id)))
     }
 
-    /// The best that the attempts came to.
-    fn answer(self: &Arc<Self>, delivery: &Delivery, left: Left) -> Outcome {
+    /// The best that the attempts came to. Where none was made and the guard has refused a way, it is the refusal: told of
+    /// anything else, a caller might send the code by itself.
+    fn answer(self: &Arc<Self>, delivery: &Delivery, walked: &Walked) -> Outcome {
         if delivery.tally.count() > 0 {
-            return self.conclude(delivery.id, &delivery.tally, left);
+            return self.conclude(delivery.id, &delivery.tally, walked);
         }
-        match left {
+        if let Some(refused) = &walked.refused {
+            return Err(Arc::new(self.close_refused(delivery, refused)));
+        }
+        match walked.left {
             Left::Late => self.closed(delivery, State::Failed, Reason::DeadlineExceeded),
             Left::Expired => self.closed(delivery, State::Expired, Reason::CodeExpired),
             // The row, if it was written after all, was closed when permission was refused.

@@ -13,6 +13,7 @@ use crate::{
         channel::Channel, delivery::State, failure::Failure, id::AttemptId, privacy::Private,
     },
     error::Reason,
+    guard,
     messages::{
         catalog::{Broken, Occasion},
         segments,
@@ -26,8 +27,15 @@ use crate::{
 };
 
 use super::{
-    Dispatcher, answer::Outcome, asked::Asked, attempt::Begun, policy::Tenant, record::Permission,
-    route, send::Delivery,
+    Dispatcher,
+    answer::Outcome,
+    asked::Asked,
+    attempt::Begun,
+    decide::Refused,
+    policy::Tenant,
+    record::Permission,
+    route,
+    send::{Admitted, Delivery},
 };
 
 /// Most attempts of one delivery, whatever its route says.
@@ -68,6 +76,13 @@ impl Left {
     }
 }
 
+/// What became of a route.
+pub(super) struct Walked {
+    pub(super) left: Left,
+    /// The first refusal of the guard, where it refused a way.
+    pub(super) refused: Option<Refused>,
+}
+
 /// A route under way.
 struct Walk<'a> {
     by: &'a Arc<Dispatcher>,
@@ -80,6 +95,10 @@ struct Walk<'a> {
     repeat: Option<Repeat>,
     /// Whether an attempt may have been sent.
     doubtful: bool,
+    /// What the guard is asked before each message.
+    asked: guard::Request<'a>,
+    /// The refusal behind a deflection, or the first one of a message.
+    refused: Option<Refused>,
     left: Left,
 }
 
@@ -106,34 +125,45 @@ impl Dispatcher {
         self: &Arc<Self>,
         delivery: &Delivery,
         tenant: &Tenant,
-        steps: Vec<Step>,
-    ) -> Result<Left, Outcome> {
+        admitted: Admitted,
+    ) -> Result<Walked, Outcome> {
+        let (request, hashes) = (&delivery.request, delivery.hashes);
         let mut walk = Walk {
             by: self,
             delivery,
             tenant,
-            route: steps.into(),
+            route: admitted.plan.steps.into(),
             ordinal: 0,
             repeat: None,
             doubtful: false,
+            asked: route::guard_request(request, tenant, admitted.wanted, hashes),
+            refused: admitted.refused,
             left: Left::Done,
         };
-        while let Some(step) = walk.next() {
-            match walk.turn(&step) {
+        let left = walk.run().await?;
+        Ok(Walked {
+            left,
+            refused: walk.refused,
+        })
+    }
+}
+
+impl<'a> Walk<'a> {
+    async fn run(&mut self) -> Result<Left, Outcome> {
+        while let Some(step) = self.next() {
+            match self.turn(&step) {
                 Turn::Pass => {}
                 Turn::End(left) => return Ok(left),
                 Turn::Take(asked, slot) => {
-                    if let Some(left) = walk.take(&asked, slot).await? {
+                    if let Some(left) = self.take(&asked, slot).await? {
                         return Ok(left);
                     }
                 }
             }
         }
-        Ok(walk.left)
+        Ok(self.left)
     }
-}
 
-impl<'a> Walk<'a> {
     fn next(&self) -> Option<Step> {
         let first = self.route.front();
         first.filter(|_| self.ordinal < MAX_ATTEMPTS).cloned()
@@ -173,7 +203,35 @@ impl<'a> Walk<'a> {
             self.route.pop_front();
             return Turn::Pass;
         };
+        if !self.pay(&asked) {
+            return Turn::Pass;
+        }
         Turn::Take(asked, slot)
+    }
+
+    /// Asks the guard for a message on a step's channel, and puts it into the budgets. A refusal takes the channel out for
+    /// the rest of the delivery. A step that is made once more is the same message, and is paid.
+    fn pay(&mut self, asked: &Asked<'_>) -> bool {
+        if self.repeat.is_some() {
+            return true;
+        }
+        let (by, delivery, channel) = (self.by, self.delivery, asked.step.channel);
+        let price = asked
+            .configured
+            .price(channel, delivery.request.phone.country());
+        let charged = delivery.policy.guard.charge(&self.asked, channel, price);
+        delivery.tally.charged(charged.trail);
+        let tenant = &delivery.request.tenant;
+        for refusal in &charged.shadowed {
+            by.note_shadow(tenant, refusal);
+        }
+        let Some(refusal) = charged.refusal else {
+            return true;
+        };
+        let refused = by.note_refusal(tenant, refusal);
+        self.refused.get_or_insert(refused);
+        self.route.retain(|other| other.channel != channel);
+        false
     }
 
     /// Takes a step; says how the route was left, if it was.
@@ -188,7 +246,7 @@ impl<'a> Walk<'a> {
             delivery: delivery.id,
             ordinal: self.ordinal,
         };
-        match by.permit(delivery, id, asked.step).await {
+        match self.permit(id, asked.step).await {
             Permission::Send => {}
             Permission::Refused => return Ok(Some(Left::Unrecorded)),
             Permission::Elsewhere(outcome) => return Err(outcome),
@@ -272,24 +330,27 @@ impl<'a> Walk<'a> {
     }
 }
 
-impl Dispatcher {
+impl Walk<'_> {
     /// Records an attempt before it is made.
-    async fn permit(&self, delivery: &Delivery, id: AttemptId, step: &Step) -> Permission {
-        let attempt = self.attempt_row(id, step);
+    async fn permit(&self, id: AttemptId, step: &Step) -> Permission {
+        let (by, delivery) = (self.by, self.delivery);
+        let attempt = by.attempt_row(id, step);
         let permission = if delivery.tally.count() == 0 {
-            let row = self.row(delivery.id, &delivery.request, State::Sending);
-            self.record_first(row, delivery.claim, attempt.clone(), delivery.deadline)
+            let mut row = by.row(delivery, State::Sending);
+            row.decision = self.refused.as_ref().map(Refused::decision);
+            by.record_first(row, delivery.claim, attempt.clone(), delivery.deadline)
                 .await
         } else {
-            self.record_further(attempt.clone(), delivery.deadline)
-                .await
+            by.record_further(attempt.clone(), delivery.deadline).await
         };
         if matches!(permission, Permission::Send) {
             delivery.tally.begin(attempt);
         }
         permission
     }
+}
 
+impl Dispatcher {
     fn message(
         &self,
         delivery: &Delivery,

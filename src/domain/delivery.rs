@@ -82,6 +82,20 @@ impl State {
         }
     }
 
+    /// Whether the code may have gone out to the person.
+    pub const fn may_have_gone_out(self) -> bool {
+        match self {
+            Self::Sending
+            | Self::Accepted
+            | Self::Sent
+            | Self::Delivered
+            | Self::Read
+            | Self::Undelivered
+            | Self::Unconfirmed => true,
+            Self::Failed | Self::Expired | Self::Refused => false,
+        }
+    }
+
     /// Order in which facts about one attempt replace each other.
     const fn knowledge(self) -> u8 {
         match self {
@@ -122,6 +136,20 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 3] = [Self::Unknown, Self::Verified, Self::Failed];
+
+    /// What is known once `news` has come: the right code after a wrong one is a success, a wrong one after the right one
+    /// takes nothing back.
+    #[must_use]
+    pub const fn after(self, news: Self) -> Self {
+        match (self, news) {
+            (Self::Verified, _) | (_, Self::Verified) => Self::Verified,
+            (Self::Failed, _) | (_, Self::Failed) => Self::Failed,
+            (Self::Unknown, Self::Unknown) => Self::Unknown,
+        }
+    }
+
     /// The name used in the ledger.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -133,7 +161,7 @@ impl Outcome {
 
     /// The outcome of this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Unknown, Self::Verified, Self::Failed]
+        Self::ALL
             .into_iter()
             .find(|outcome| outcome.as_str() == name)
     }
@@ -167,6 +195,22 @@ mod tests {
                 assert_eq!(then.after(news), then);
                 assert_eq!(then.after(State::Sending), then);
             }
+        }
+    }
+
+    #[test]
+    fn the_right_code_is_what_counts() {
+        use Outcome::{Failed, Unknown, Verified};
+        for (now, news, then) in [
+            (Unknown, Verified, Verified),
+            (Unknown, Failed, Failed),
+            (Failed, Verified, Verified),
+            (Verified, Failed, Verified),
+            (Verified, Unknown, Verified),
+            (Failed, Unknown, Failed),
+            (Unknown, Unknown, Unknown),
+        ] {
+            assert_eq!(now.after(news), then, "{now:?} + {news:?}");
         }
     }
 

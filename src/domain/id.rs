@@ -1,4 +1,4 @@
-//! Ids of deliveries, attempts and decisions: ordered by time, harmless to print.
+//! Ids of deliveries, attempts, decisions and lists: ordered by time, harmless to print.
 
 use std::fmt;
 
@@ -67,6 +67,10 @@ ids! {
     DeliveryId = "dlv_";
     /// One refusal or deflection, or one minute's count of them.
     DecisionId = "dec_";
+    /// One line of the guard's lists.
+    ListEntryId = "lst_";
+    /// One change of the guard's lists.
+    ListChangeId = "chg_";
 }
 
 /// One request to one provider: its delivery and its place in it, so that a receipt finds its row without an index.

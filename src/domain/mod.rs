@@ -1,5 +1,6 @@
 //! The words of the product as types: what a code, a number, a channel, a delivery and a verdict are.
 
+pub mod address;
 pub mod attributes;
 pub mod capability;
 pub mod channel;
@@ -7,6 +8,7 @@ pub mod delivery;
 pub mod failure;
 pub mod gsm7;
 pub mod id;
+pub mod listed;
 pub mod passcode;
 pub mod phone;
 pub mod preference;

@@ -207,6 +207,11 @@ impl PhoneNumber {
         digits[code..].to_owned()
     }
 
+    /// All digits of the E.164 form as one number, for comparing with prefixes and for nothing else.
+    pub fn expose_digits(&self) -> u64 {
+        self.digits
+    }
+
     /// All digits of the E.164 form as one number: the key of limits. The two writings of an Argentine mobile (with
     /// and without the 9 that callers from abroad dial) are one key.
     pub fn key(&self) -> u64 {

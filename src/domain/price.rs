@@ -25,6 +25,11 @@ impl Price {
         Some(Self(millionths))
     }
 
+    /// An amount of this many millionths.
+    pub const fn from_millionths(count: u64) -> Self {
+        Self(count)
+    }
+
     /// The amount in millionths.
     pub const fn millionths(self) -> u64 {
         self.0

@@ -59,6 +59,8 @@ pub enum Subject {
     Fingerprint,
     /// The caller's own reference.
     Reference,
+    /// A phone number on the guard's lists, which may hold for all tenants.
+    Listed,
 }
 
 impl Subject {
@@ -69,12 +71,16 @@ impl Subject {
             Self::Claim => b"claim",
             Self::Fingerprint => b"fingerprint",
             Self::Reference => b"reference",
+            Self::Listed => b"listed",
         }
     }
 }
 
 /// No subject's label begins like this, so that a sealing key is never a hash of something.
 const SEALING: &[u8] = b"sealing key";
+
+/// The same, for the key of counters.
+const COUNTING: &[u8] = b"counting key";
 
 /// The hashing keys of `privacy.keys`, in their order: the first writes, all of them read.
 #[derive(Clone)]
@@ -96,6 +102,16 @@ impl PrivacyKeys {
     pub fn all(&self, subject: Subject, parts: &[&[u8]]) -> Vec<KeyedHash> {
         let keys = self.0.iter();
         keys.map(|key| digest(key, subject, parts)).collect()
+    }
+
+    /// The key under which the guard hashes what it counts. It is derived from the oldest key, so that a new first one
+    /// loses no counter.
+    pub fn counting(&self) -> [u8; 16] {
+        let oldest = self.0.last().expect("there is at least one key").clone();
+        let full = oldest.chain_update(COUNTING).finalize().into_bytes();
+        let mut half = [0; 16];
+        half.copy_from_slice(&full[..16]);
+        half
     }
 
     /// The keys for sealing, in the same order: each is derived from its hashing key, which it does not give away.

@@ -14,8 +14,26 @@ pub enum Verdict {
         /// The channels that any attempt may use.
         channels: Channels,
     },
+    /// Send only on channels that pay an attacker nothing. It is a refusal where that reaches nobody.
+    Deflect {
+        /// The channels that any attempt may use.
+        channels: Channels,
+        /// The rule that would have refused, and what is answered where no channel is left.
+        refusal: Refusal,
+    },
     /// Do not send.
     Refuse(Refusal),
+}
+
+impl Verdict {
+    /// The name used in metrics.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Allow { .. } => "allow",
+            Self::Deflect { .. } => "deflect",
+            Self::Refuse(_) => "refuse",
+        }
+    }
 }
 
 /// Which rule refused, and why.

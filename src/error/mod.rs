@@ -52,8 +52,8 @@ reasons! {
     InvalidRequest = "invalid_request", InvalidArgument, BAD_REQUEST, false, "the request is not valid";
     /// The phone number does not parse or is not a valid number.
     InvalidRecipient = "invalid_recipient", InvalidArgument, BAD_REQUEST, false, "the phone number is not valid";
-    /// The idempotency key was used before for another number or code.
-    IdempotencyMismatch = "idempotency_mismatch", InvalidArgument, CONFLICT, false, "the idempotency key was used for another number or code";
+    /// The idempotency key was used before for another number or code, or another report.
+    IdempotencyMismatch = "idempotency_mismatch", InvalidArgument, CONFLICT, false, "the idempotency key was used for something else";
     /// The body is larger than the door takes.
     BodyTooLarge = "body_too_large", InvalidArgument, PAYLOAD_TOO_LARGE, false, "the body is too large";
     /// A rate limit is exhausted; the answer says when to try again.
@@ -62,6 +62,12 @@ reasons! {
     CountryNotAllowed = "country_not_allowed", PermissionDenied, FORBIDDEN, false, "codes are not sent to this country";
     /// The number is of a type that may not receive codes on this channel, for example a premium-rate number.
     NumberTypeNotAllowed = "number_type_not_allowed", PermissionDenied, FORBIDDEN, false, "codes are not sent to this type of number";
+    /// A list of the operator's says that nothing is sent to this number, user or network.
+    Blocked = "blocked", PermissionDenied, FORBIDDEN, false, "codes are not sent to this recipient";
+    /// Too many codes of a range, country, network or tenant were asked for and never used.
+    BudgetExhausted = "budget_exhausted", ResourceExhausted, TOO_MANY_REQUESTS, true, "codes to such numbers are held back at the moment";
+    /// The day's money for a tenant or country is spent.
+    SpendingCapped = "spending_capped", ResourceExhausted, TOO_MANY_REQUESTS, true, "codes are held back until tomorrow";
     /// A provider's anti-abuse system blocked the message; it is not routed around.
     ProviderFraudBlock = "provider_fraud_block", PermissionDenied, FORBIDDEN, false, "the message was blocked";
     /// No configured route serves this request.

@@ -49,7 +49,7 @@ impl Caller {
 
     /// The adapter in the same process.
     pub fn adapter() -> Self {
-        let methods = [Method::SendOtp, Method::ExplainRoute];
+        let methods = [Method::SendOtp, Method::ReportOutcome, Method::ExplainRoute];
         Self::new("adapter", &["*".to_owned()], &methods)
     }
 
@@ -59,6 +59,11 @@ impl Caller {
             Tenants::All => true,
             Tenants::Some(names) => names.iter().any(|name| name == tenant),
         }
+    }
+
+    /// Whether it may act for all tenants, also for those that are yet to come.
+    pub fn may_use_all(&self) -> bool {
+        self.tenants == Tenants::All
     }
 
     /// Whether it may ask for this.

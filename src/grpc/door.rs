@@ -16,7 +16,7 @@ use crate::{
     pb::{
         self,
         v1::{
-            otp_service_server::OtpServiceServer,
+            guard_service_server::GuardServiceServer, otp_service_server::OtpServiceServer,
             preference_service_server::PreferenceServiceServer,
         },
     },
@@ -26,6 +26,7 @@ use super::{
     bounded::Bounded,
     caller::{Authenticated, Caller, Callers},
     deadline::Timed,
+    guard::GuardService,
     otp::OtpService,
     preference::PreferenceService,
 };
@@ -38,12 +39,14 @@ type Stack<S> = Timed<Authenticated<Bounded<S>>>;
 
 type Otp = Stack<OtpServiceServer<OtpService>>;
 type Preferences = Stack<PreferenceServiceServer<PreferenceService>>;
+type Guard = Stack<GuardServiceServer<GuardService>>;
 
 /// The door of a gateway.
 #[derive(Clone)]
 pub struct Door {
     otp: Otp,
     preferences: Preferences,
+    guard: Guard,
     callers: Callers,
     health: HealthReporter,
 }
@@ -55,12 +58,15 @@ impl Door {
         let slots = Arc::new(Semaphore::new(max_in_flight as usize));
         let otp = OtpServiceServer::new(OtpService::new(dispatcher.clone()))
             .max_decoding_message_size(MAX_REQUEST);
-        let preferences = PreferenceServiceServer::new(PreferenceService::new(dispatcher))
+        let preferences = PreferenceServiceServer::new(PreferenceService::new(dispatcher.clone()))
             .max_decoding_message_size(MAX_REQUEST);
+        let guard = GuardService::new(dispatcher, clock.clone());
+        let guard = GuardServiceServer::new(guard).max_decoding_message_size(MAX_REQUEST);
         let (health, _) = tonic_health::server::health_reporter();
         Self {
             otp: stack(otp, &slots, &callers, clock),
             preferences: stack(preferences, &slots, &callers, clock),
+            guard: stack(guard, &slots, &callers, clock),
             callers,
             health,
         }
@@ -76,9 +82,11 @@ impl Door {
         if serving {
             self.health.set_serving::<Otp>().await;
             self.health.set_serving::<Preferences>().await;
+            self.health.set_serving::<Guard>().await;
         } else {
             self.health.set_not_serving::<Otp>().await;
             self.health.set_not_serving::<Preferences>().await;
+            self.health.set_not_serving::<Guard>().await;
         }
         let status = if serving {
             tonic_health::ServingStatus::Serving
@@ -91,7 +99,7 @@ impl Door {
     /// Ends the streams of those who watch the health: they have been told, and would hold up a drain for ever.
     pub async fn end_watches(&self) {
         let mut health = self.health.clone();
-        for service in [Otp::NAME, Preferences::NAME, ""] {
+        for service in [Otp::NAME, Preferences::NAME, Guard::NAME, ""] {
             health.clear_service_status(service).await;
         }
     }
@@ -101,6 +109,7 @@ impl Door {
         let mut routes = RoutesBuilder::default();
         routes.add_service(self.otp.clone());
         routes.add_service(self.preferences.clone());
+        routes.add_service(self.guard.clone());
         let health = tonic_health::server::HealthService::from_health_reporter(self.health.clone());
         routes.add_service(tonic_health::pb::health_server::HealthServer::new(health));
         if reflection {

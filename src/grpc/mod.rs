@@ -4,8 +4,10 @@ pub mod bounded;
 pub mod caller;
 pub mod deadline;
 pub mod door;
+pub mod guard;
 pub mod otp;
 pub mod preference;
 
+mod outcome;
 mod parse;
 mod render;

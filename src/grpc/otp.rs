@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    dispatch::{Dispatcher, explain::Explanation},
+    dispatch::{Dispatcher, explain::Explanation, outcome::ReportError},
     error::{Reason, fault::Fault},
     pb::v1::{self, otp_service_server},
     store::LedgerError,
@@ -14,6 +14,7 @@ use crate::{
 use super::{
     caller::Caller,
     deadline::Time,
+    outcome,
     parse::{self, Intention},
     render,
 };
@@ -99,6 +100,23 @@ impl otp_service_server::OtpService for OtpService {
             deliveries: page.deliveries.iter().map(render::delivery).collect(),
             next_page_token: page.next.map(|id| id.to_string()).unwrap_or_default(),
         }))
+    }
+
+    async fn report_outcome(
+        &self,
+        request: Request<v1::ReportOutcomeRequest>,
+    ) -> Result<Response<v1::ReportOutcomeResponse>, Status> {
+        let (caller, _) = context(&request)?;
+        let wire = request.into_inner();
+        permit(&caller, &wire.tenant)?;
+        let policy = self.dispatcher.policy();
+        let report = outcome::report(wire, &caller.name, |name| policy.tenants.contains_key(name))?;
+        match self.dispatcher.report_outcome(&report).await {
+            Ok(joined) => Ok(Response::new(outcome::answer(joined))),
+            Err(ReportError::NotFound) => Err(Fault::new(Reason::NotFound).into()),
+            Err(ReportError::KeyReused) => Err(Fault::new(Reason::IdempotencyMismatch).into()),
+            Err(ReportError::Ledger(problem)) => Err(ledger_away(&problem)),
+        }
     }
 
     async fn explain_route(

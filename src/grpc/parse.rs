@@ -1,10 +1,11 @@
 //! Requests of the wire into the domain's types, naming every bad field at once.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     dispatch::request::Request,
     domain::{
+        address::Address,
         attributes::Attributes,
         channel::Channel,
         delivery::State,
@@ -27,8 +28,8 @@ const MAX_CHANNELS: usize = 4;
 const MAX_ATTRIBUTES: usize = 32;
 const DEFAULT_LIFE: Duration = Duration::from_mins(5);
 const LONGEST_LIFE: Duration = Duration::from_hours(1);
-const DEFAULT_PAGE: u32 = 50;
-const MAX_PAGE: u32 = 1000;
+pub(super) const DEFAULT_PAGE: u32 = 50;
+pub(super) const MAX_PAGE: u32 = 1000;
 
 /// What is known to be wrong with a request.
 #[derive(Debug, Default)]
@@ -39,7 +40,7 @@ impl Violations {
         self.0.push((field.to_owned(), problem.to_owned()));
     }
 
-    fn at_most(&mut self, field: &str, text: &str, most: usize) {
+    pub(super) fn at_most(&mut self, field: &str, text: &str, most: usize) {
         if text.len() > most {
             self.add(field, &format!("is longer than {most} bytes"));
         }
@@ -107,7 +108,8 @@ pub(super) fn send(
     if !(recipient.line_user_id.is_empty() || is_line_user(&recipient.line_user_id)) {
         bad.add("recipient.line_user_id", "must be U and 32 hex digits");
     }
-    if !wire.client_ip.is_empty() && wire.client_ip.parse::<IpAddr>().is_err() {
+    let client_ip = Address::parse(&wire.client_ip);
+    if !wire.client_ip.is_empty() && client_ip.is_none() {
         bad.add("client_ip", "is no IP address");
     }
     if !is_language(&wire.locale) {
@@ -154,6 +156,7 @@ pub(super) fn send(
         channels,
         profile_channels,
         stored: None,
+        client_ip,
         attributes: Attributes::new(wire.attributes),
     })
 }
@@ -275,7 +278,7 @@ pub(super) fn is_language(text: &str) -> bool {
     text.is_empty() || (text.len() <= 35 && text.split(['-', '_']).all(subtag))
 }
 
-fn millis(time: &prost_types::Timestamp) -> u64 {
+pub(super) fn millis(time: &prost_types::Timestamp) -> u64 {
     let seconds = u64::try_from(time.seconds).unwrap_or(0);
     let rest = u64::try_from(time.nanos / 1_000_000).unwrap_or(0);
     seconds.saturating_mul(1000).saturating_add(rest)

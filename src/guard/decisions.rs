@@ -1,5 +1,5 @@
-//! Refusals as rows, and the bound on them: of a flood, the first ten per tenant, rule and minute are rows of their
-//! own; the rest are counted in that minute's one row.
+//! Refusals and deflections as rows, and the bound on them: of a flood, the first ten per tenant, rule and minute are rows
+//! of their own; the rest are counted in that minute's one row.
 
 use std::{
     collections::HashMap,
@@ -24,11 +24,22 @@ pub struct Decisions {
     minutes: Mutex<HashMap<Flood, Minute>>,
 }
 
-/// Tenant, rule, and whether the rule only watched.
-type Flood = (String, Arc<str>, bool);
+/// What came of a rule's refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Consequence {
+    /// Nothing is sent.
+    Refused,
+    /// The code goes another way.
+    Deflected,
+    /// The rule only watches.
+    Watched,
+}
+
+/// Tenant, rule, and what came of it.
+type Flood = (String, Arc<str>, Consequence);
 
 /// A refusal made into a row.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Decided {
     /// The id that the answer names.
     pub id: DecisionId,
@@ -54,10 +65,10 @@ impl Decisions {
     }
 
     /// Takes a refusal in.
-    pub fn decide(&self, tenant: &str, refusal: &Refusal, shadow: bool) -> Decided {
+    pub fn decide(&self, tenant: &str, refusal: &Refusal, consequence: Consequence) -> Decided {
         let now = self.clock.unix_ms();
-        let fresh = || row(&self.clock, tenant, refusal, shadow, now);
-        let key = (tenant.to_owned(), refusal.rule.clone(), shadow);
+        let fresh = || row(&self.clock, tenant, refusal, consequence, now);
+        let key = (tenant.to_owned(), refusal.rule.clone(), consequence);
         let mut minutes = self.minutes.lock().unwrap_or_else(PoisonError::into_inner);
         let minute = minutes.entry(key).or_insert_with(|| Minute::new(now));
         if now.abs_diff(minute.begun_ms) >= MINUTE_MS && !minute.unwritten {
@@ -110,7 +121,13 @@ impl Minute {
     }
 }
 
-fn row(clock: &Clock, tenant: &str, refusal: &Refusal, shadow: bool, now: u64) -> DecisionRow {
+fn row(
+    clock: &Clock,
+    tenant: &str,
+    refusal: &Refusal,
+    consequence: Consequence,
+    now: u64,
+) -> DecisionRow {
     let until = refusal
         .retry_after
         .map(|after| now.saturating_add(u64::try_from(after.as_millis()).unwrap_or(u64::MAX)));
@@ -121,7 +138,8 @@ fn row(clock: &Clock, tenant: &str, refusal: &Refusal, shadow: bool, now: u64) -
         key: refusal.key.to_owned(),
         level: refusal.level.clone(),
         threshold: refusal.threshold.clone(),
-        shadow,
+        shadow: consequence == Consequence::Watched,
+        deflected: consequence == Consequence::Deflected,
         until_ms: until,
         count: 1,
         created_ms: now,
@@ -151,7 +169,7 @@ mod tests {
         let time = Manual::at(1_000_000);
         let decisions = Decisions::new(Clock::from_source(time.clone()));
         let made: Vec<_> = (0..1000)
-            .map(|_| decisions.decide("acme", &refusal(), false))
+            .map(|_| decisions.decide("acme", &refusal(), Consequence::Refused))
             .collect();
         assert_eq!(made.iter().filter(|one| one.row.is_some()).count(), 10);
         let ids: HashSet<_> = made.iter().map(|one| one.id).collect();
@@ -160,10 +178,20 @@ mod tests {
         assert_eq!(grown.len(), 1);
         assert_eq!(grown[0].count, 990);
         assert!(decisions.grown().is_empty());
-        assert!(decisions.decide("other", &refusal(), false).row.is_some());
+        assert!(
+            decisions
+                .decide("other", &refusal(), Consequence::Refused)
+                .row
+                .is_some()
+        );
         time.advance(Duration::from_mins(1));
         assert!(decisions.grown().is_empty());
-        assert!(decisions.decide("acme", &refusal(), false).row.is_some());
+        assert!(
+            decisions
+                .decide("acme", &refusal(), Consequence::Refused)
+                .row
+                .is_some()
+        );
     }
 
     #[test]
@@ -171,10 +199,10 @@ mod tests {
         let time = Manual::at(1_000_000);
         let decisions = Decisions::new(Clock::from_source(time.clone()));
         for _ in 0..11 {
-            decisions.decide("acme", &refusal(), false);
+            decisions.decide("acme", &refusal(), Consequence::Refused);
         }
         time.advance(Duration::from_secs(61));
-        decisions.decide("acme", &refusal(), false);
+        decisions.decide("acme", &refusal(), Consequence::Refused);
         let grown = decisions.grown();
         assert_eq!(grown.len(), 1);
         assert_eq!(grown[0].count, 2);

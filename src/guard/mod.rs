@@ -1,25 +1,58 @@
 //! Everything that may refuse a send. Rules are asked narrow to wide and cheap to dear; one that refuses keeps wider
 //! ones from being consumed.
 
+pub mod bucket;
+pub mod budgets;
+mod case;
 pub mod decisions;
+pub mod destinations;
+pub mod hashing;
+mod kept;
 pub mod limits;
+pub mod lists;
 pub mod rules;
+pub mod settings;
+pub mod spending;
+mod standing;
+pub mod table;
+#[cfg(test)]
+mod tests;
+pub mod time;
 
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::{Arc, Mutex},
+};
+
+use arc_swap::ArcSwap;
 
 use crate::{
     clock::Clock,
-    config::{self, guard::Mode},
+    config::{Config, guard::TenantGuard},
     domain::{
-        channel::Channels,
-        phone::{Country, NumberType, PhoneNumber},
+        address::Address,
+        channel::{Channel, Channels},
+        listed::ListEntry,
+        phone::{Country, PhoneNumber},
+        price::Price,
+        privacy::{KeyedHash, PrivacyKeys},
         purpose::Purpose,
         verdict::{Refusal, Verdict},
     },
 };
 
-use limits::{Counted, Limits};
-use rules::{country, number_type};
+use bucket::Proof;
+use budgets::{Budgets, Keys};
+use case::Case;
+use destinations::Destinations;
+use hashing::{Hashing, Tag};
+use limits::Pool;
+use lists::Lists;
+use rules::budget::Scope;
+use settings::Settings;
+use spending::Spending;
+use time::Time;
 
 /// What the guard looks at.
 #[derive(Clone, Copy, Debug)]
@@ -32,10 +65,88 @@ pub struct Request<'a> {
     pub phone: &'a PhoneNumber,
     /// The user id, where there is one.
     pub user: Option<&'a str>,
+    /// The address of the person's device, where the caller knows it.
+    pub client: Option<Address>,
+    /// Keyed hash of tenant and number, as the ledger keeps it.
+    pub phone_hash: KeyedHash,
+    /// Keyed hash of tenant and user id, as the ledger keeps it.
+    pub user_hash: Option<KeyedHash>,
     /// Why the code is needed.
     pub purpose: Purpose,
     /// The channels that the request may take at all.
     pub channels: Channels,
+    /// The channels to which the person has opted in, as a stored preference or a profile says.
+    pub opted_in: Channels,
+}
+
+/// What a send has put into the budgets, so that a verified outcome can take it out again: keyed hashes of the ranges that
+/// were charged, no number. It is kept with the delivery.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Trail {
+    /// Hashes of the range of 10,000, the range of 1,000,000 and the network; zero where there is none.
+    ranges: [u64; 3],
+    /// Whether anything was put in. What was exempt only tells of its ranges.
+    charged: bool,
+    /// The scopes in which it was one of a trial, as bits.
+    trials: u8,
+}
+
+impl Trail {
+    /// Length of a trail as it is kept.
+    pub const LEN: usize = 27;
+
+    const VERSION: u8 = 1;
+
+    /// Whether it says nothing.
+    pub fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+
+    /// The trail as it is kept.
+    pub fn to_bytes(self) -> [u8; Self::LEN] {
+        let mut bytes = [Self::VERSION; Self::LEN];
+        bytes[1] = u8::from(self.charged);
+        bytes[2] = self.trials;
+        for (place, range) in bytes[3..].chunks_exact_mut(8).zip(self.ranges) {
+            place.copy_from_slice(&range.to_be_bytes());
+        }
+        bytes
+    }
+
+    /// Reads a trail that was kept; `None` where it is of another version or none at all.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; Self::LEN] = bytes.try_into().ok()?;
+        let [version, charged, trials, rest @ ..] = bytes;
+        if *version != Self::VERSION {
+            return None;
+        }
+        let mut ranges = [0; 3];
+        for (range, place) in ranges.iter_mut().zip(rest.chunks_exact(8)) {
+            *range = u64::from_be_bytes(place.try_into().ok()?);
+        }
+        Some(Self {
+            ranges,
+            charged: *charged != 0,
+            trials: *trials,
+        })
+    }
+}
+
+impl fmt::Debug for Trail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Trail")
+    }
+}
+
+/// Whether an attempt may be made.
+#[derive(Debug, Default)]
+pub struct Charged {
+    /// Why its channel is taken out of the verdict; `None` where it may be made.
+    pub refusal: Option<Refusal>,
+    /// Refusals that were only watched.
+    pub shadowed: Vec<Refusal>,
+    /// What it put in. A delivery keeps the first that is not empty: those of its further attempts are the same.
+    pub trail: Trail,
 }
 
 /// A verdict, and what rules in shadow would have refused.
@@ -47,310 +158,275 @@ pub struct Admission {
     pub shadowed: Vec<Refusal>,
 }
 
-/// The guard. Counters live as long as the process; a reload keeps those of limits that did not change.
+/// A code that was used: what its delivery put in is taken out again, and its destination is known from now on.
+#[derive(Clone, Copy, Debug)]
+pub struct Verified<'a> {
+    /// The tenant's name.
+    pub tenant: &'a str,
+    /// Keyed hash of tenant and number, as in the request.
+    pub phone_hash: KeyedHash,
+    /// The number's country.
+    pub country: Option<Country>,
+    /// What the delivery put in; `None` where it is not known.
+    pub trail: Option<Trail>,
+    /// When it was sent, ms since 1970.
+    pub sent_ms: u64,
+}
+
+/// A piece of the guard's state that must outlive the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// What it is the state of: a kind and a keyed hash. A later piece of the same key takes its place.
+    pub key: [u8; 16],
+    /// The state, with the version of its form; empty where nothing is to be kept any more.
+    pub value: Vec<u8>,
+}
+
+/// Whose standing is asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    /// A number, by itself and its hash as in a request: its limits, and every range that it is in.
+    Destination(&'a PhoneNumber, KeyedHash),
+    /// All digits but the last four, or but the last six, of numbers in E.164 form; also with `+`.
+    Range(&'a str),
+    /// A country.
+    Country(Country),
+    /// A user, by the hash as in a request and by id.
+    User(KeyedHash, &'a str),
+    /// An address's network.
+    Network(Address),
+    /// The tenant as a whole.
+    Tenant,
+}
+
+/// How one rule stands to a subject.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// The rule's name.
+    pub rule: Arc<str>,
+    /// What it looks at, as in decisions.
+    pub key: &'static str,
+    /// What is counted now: `3.2 unverified, 12 verified in an hour`.
+    pub level: String,
+    /// What it allows.
+    pub threshold: String,
+    /// Until when the subject is closed, ms since 1970; `None` where it is open.
+    pub closed_until_ms: Option<u64>,
+}
+
+/// The guard. Counters live as long as the process, and what matters of them longer; a reload keeps them.
 #[derive(Debug)]
 pub struct Guard {
-    message_types: Vec<NumberType>,
-    voice_types: Vec<NumberType>,
-    number_policy: Mode,
-    limits: Limits,
+    tenants: HashMap<String, Settings>,
+    /// For a tenant of which nothing is said.
+    others: Settings,
+    pool: Pool,
+    verified_days: u16,
+    state: Arc<State>,
+}
+
+/// What a reload keeps.
+#[derive(Debug)]
+struct State {
+    clock: Clock,
+    time: Time,
+    keys: PrivacyKeys,
+    hashing: Hashing,
+    lists: ArcSwap<Lists>,
+    destinations: Destinations,
+    budgets: Budgets,
+    spending: Spending,
+    /// Tenants of which was said that no outcomes are known.
+    told: Mutex<HashSet<String>>,
 }
 
 impl Guard {
-    /// A guard by these settings, with the counters of `before` where its limits stay the same.
-    pub fn new(
-        settings: &config::guard::Guard,
-        clock: &Clock,
-        before: Option<&Guard>,
-    ) -> Arc<Self> {
-        let types = |names: &[config::values::NumberTypeName]| {
-            names.iter().map(|name| NumberType::from(*name)).collect()
+    /// A guard by the settings of `guard` and of each tenant, which hashes what it counts under `keys`.
+    pub fn new(config: &Config, keys: &PrivacyKeys, clock: &Clock) -> Arc<Self> {
+        let state = State {
+            clock: clock.clone(),
+            time: Time::new(clock),
+            keys: keys.clone(),
+            hashing: Hashing::new(&keys.counting()),
+            lists: ArcSwap::default(),
+            destinations: Destinations::none(),
+            budgets: Budgets::empty(),
+            spending: Spending::default(),
+            told: Mutex::default(),
         };
+        Self::build(config, Arc::new(state), None)
+    }
+
+    /// A guard by other settings that goes on from the state of this one. Limits that did not change keep their counters.
+    pub fn renewed(&self, config: &Config) -> Arc<Self> {
+        Self::build(config, self.state.clone(), Some(&self.pool))
+    }
+
+    fn build(config: &Config, state: Arc<State>, before: Option<&Pool>) -> Arc<Self> {
+        let (all, none) = (&config.guard, TenantGuard::default());
+        let own = config.tenants.values().map(|tenant| &tenant.guard);
+        let limits = own
+            .chain([&none])
+            .flat_map(|own| settings::limits(all, own));
+        let pool = Pool::new(limits, all.verified_times, &state.clock, before);
+        let of = |name, tenant| Settings::new(config, (name, tenant), (&pool, &state.hashing));
+        let tenants = config.tenants.iter();
         Arc::new(Self {
-            message_types: types(&settings.number_types),
-            voice_types: types(&settings.voice_number_types),
-            number_policy: settings.number_policy,
-            limits: Limits::new(&settings.limits, clock, before.map(|guard| &guard.limits)),
+            tenants: tenants
+                .map(|(name, one)| (name.clone(), of(name, Some(one))))
+                .collect(),
+            others: of("", None),
+            verified_days: all.verified_days,
+            pool,
+            state,
         })
     }
 
     /// Decides on a request and takes from its limits; once per request.
     pub fn admit(&self, request: &Request<'_>) -> Admission {
-        let mut admission = self.policy(request);
-        if matches!(admission.verdict, Verdict::Allow { .. }) {
-            self.take(request, &mut admission);
+        let case = self.case(request);
+        let mut admission = case.policy();
+        if !case.passes_all && matches!(admission.verdict, Verdict::Allow { .. }) {
+            case.take(&mut admission);
         }
+        case.deflect(&mut admission);
         admission
     }
 
-    /// Decides without taking anything: lists and number policy only, as a limit cannot be asked without being used.
+    /// Takes from budgets and money what one attempt costs; before each one, also one of a fallback or last resort. A
+    /// refusal takes the channel out of the verdict for the rest of the delivery.
+    pub fn charge(&self, request: &Request<'_>, channel: Channel, price: Option<Price>) -> Charged {
+        let case = self.case(request);
+        let mut charged = Charged::default();
+        let paid = settings::pays(channel);
+        if paid && !case.passes_all {
+            charged.refusal = case.over_budget(&mut charged.shadowed);
+        }
+        if charged.refusal.is_none() {
+            charged.refusal = case.spend(price, &mut charged.shadowed);
+        }
+        if paid && charged.refusal.is_none() {
+            charged.trail = case.put(charged.shadowed.is_empty());
+        }
+        charged
+    }
+
+    /// Decides without taking anything: by lists, number policy and the standing of its ranges, as a limit cannot be asked
+    /// without being used.
     pub fn policy(&self, request: &Request<'_>) -> Admission {
-        let mut admission = Admission {
-            verdict: Verdict::Allow {
-                channels: request.channels,
-            },
-            shadowed: Vec::new(),
-        };
-        if self.number_policy == Mode::Disabled {
-            return admission;
-        }
-        let allowed = number_type::channels(
-            request.phone.kind(),
-            request.channels,
-            &self.message_types,
-            &self.voice_types,
-        );
-        let checks = [
-            country::check(request.phone.country(), request.countries).err(),
-            number_type::check(request.phone.kind(), request.channels, allowed).err(),
-        ];
-        let refused = checks.into_iter().flatten().next();
-        match (refused, self.number_policy) {
-            (Some(refusal), Mode::Enforce) => admission.verdict = Verdict::Refuse(refusal),
-            (Some(refusal), _) => admission.shadowed.push(refusal),
-            (None, Mode::Enforce) => admission.verdict = Verdict::Allow { channels: allowed },
-            (None, Mode::Shadow | Mode::Disabled) => {}
-        }
+        let case = self.case(request);
+        let mut admission = case.policy();
+        case.deflect(&mut admission);
         admission
     }
 
-    /// Keys held by each limit, by its name.
-    pub fn limit_keys(&self) -> Vec<(String, usize)> {
-        self.limits.keys()
+    /// Takes what a code that was used had put in out again, counts it for what its ranges may hold, and remembers its
+    /// destination. The caller sees to it that this happens once for a delivery.
+    pub fn verified(&self, verified: &Verified<'_>) {
+        let state = &self.state;
+        let now_ms = state.now_ms();
+        let settings = self.settings(verified.tenant);
+        let tag = state.tag(settings, verified.tenant);
+        let (weight, known) =
+            state
+                .destinations
+                .verify(verified.phone_hash, now_ms, self.verified_days);
+        let trail = verified.trail.unwrap_or_default();
+        if known && !trail.charged {
+            // Only somebody new says anything of a range; that outcomes arrive is noted all the same.
+            let keys = Keys::from_ranges([0; 3], None, (&state.hashing, tag));
+            return self.prove(&keys, &trail, (verified, 0.0), now_ms);
+        }
+        let keys = Keys::from_ranges(trail.ranges, verified.country, (&state.hashing, tag));
+        self.prove(&keys, &trail, (verified, weight), now_ms);
     }
 
-    /// Notes which limits are full; due every second.
+    fn prove(
+        &self,
+        keys: &Keys,
+        trail: &Trail,
+        (verified, weight): (&Verified<'_>, f64),
+        now_ms: u64,
+    ) {
+        let settings = self.settings(verified.tenant);
+        let proof = Proof {
+            weight,
+            counted: trail.charged,
+            trial: false,
+            sent_ms: verified.sent_ms,
+        };
+        let allowance = |scope| Some(settings.allowance(scope, None, true));
+        self.state
+            .budgets
+            .verify(keys, (proof, trail.trials), now_ms, allowance);
+    }
+
+    /// Takes in destinations that were verified before, each with its day since 1970.
+    pub fn remember(&self, rows: impl Iterator<Item = (KeyedHash, u32)>) {
+        for (hash, day) in rows {
+            self.state.destinations.remember(hash, day);
+        }
+    }
+
+    /// Takes other lists up, all of them.
+    pub fn set_entries(&self, entries: Vec<ListEntry>) {
+        self.state.lists.store(Arc::new(Lists::new(entries)));
+    }
+
+    /// Keys held by each limit, by its name, and by each budget.
+    pub fn limit_keys(&self) -> Vec<(String, usize)> {
+        let budgets = Scope::ALL.map(|scope| scope.rule().to_owned());
+        let budgets = budgets.into_iter().zip(self.state.budgets.count());
+        let known = ("destinations".to_owned(), self.state.destinations.count());
+        self.pool
+            .keys()
+            .into_iter()
+            .chain(budgets)
+            .chain([known])
+            .collect()
+    }
+
+    /// Ranges that are closed, by rule. This looks at every range there is.
+    pub fn closed(&self) -> Vec<(&'static str, usize)> {
+        let closed = self.state.budgets.closed(self.state.now_ms());
+        let rules = Scope::ALL.map(Scope::rule);
+        rules.into_iter().zip(closed).collect()
+    }
+
+    /// Makes room where it is scarce; due every second.
     pub fn upkeep(&self) {
-        self.limits.upkeep();
+        self.state.budgets.make_room();
     }
 
     /// Drops idle keys; due every minute. It takes time with millions of them.
     pub fn drop_idle(&self) {
-        self.limits.drop_idle();
+        let now_ms = self.state.now_ms();
+        self.pool.drop_idle();
+        self.state
+            .destinations
+            .drop_idle(now_ms, self.verified_days);
+        self.state.spending.drop_idle(now_ms);
+        let allowance = |scope| self.others.allowance(scope, None, true);
+        self.state.budgets.drop_idle(now_ms, allowance);
     }
 
-    fn take(&self, request: &Request<'_>, admission: &mut Admission) {
-        let counted = Counted {
-            tenant: request.tenant,
-            destination: request.phone.key(),
-            country: request.phone.country(),
-            user: request.user,
-            purpose: request.purpose,
-        };
-        for limit in self.limits.applying(request.purpose) {
-            let Err(refusal) = limit.take(&counted) else {
-                continue;
-            };
-            if limit.mode() == Mode::Enforce {
-                admission.verdict = Verdict::Refuse(refusal);
-                return;
-            }
-            admission.shadowed.push(refusal);
-        }
+    fn settings(&self, tenant: &str) -> &Settings {
+        self.tenants.get(tenant).unwrap_or(&self.others)
+    }
+
+    fn case<'a>(&'a self, request: &'a Request<'a>) -> Case<'a> {
+        let settings = self.settings(request.tenant);
+        Case::new(self, settings, request)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::{clock::Manual, error::Reason};
-
-    fn phone(text: &str) -> PhoneNumber {
-        PhoneNumber::parse(text).expect("a number")
+impl State {
+    fn now_ms(&self) -> u64 {
+        self.time.ms(&self.clock)
     }
 
-    fn guard(time: &Arc<Manual>) -> Arc<Guard> {
-        let clock = Clock::from_source(time.clone());
-        Guard::new(&config::guard::Guard::default(), &clock, None)
-    }
-
-    fn admit(guard: &Guard, tenant: &str, number: &str) -> Verdict {
-        let countries: Vec<_> = ["US", "AR"]
-            .iter()
-            .filter_map(|c| Country::parse(c))
-            .collect();
-        let request = Request {
-            tenant,
-            countries: &countries,
-            phone: &phone(number),
-            user: None,
-            purpose: Purpose::SignIn,
-            channels: Channels::ALL,
-        };
-        guard.admit(&request).verdict
-    }
-
-    fn refused(verdict: &Verdict) -> Option<(&str, Reason)> {
-        match verdict {
-            Verdict::Refuse(refusal) => Some((refusal.rule.as_ref(), refusal.reason)),
-            Verdict::Allow { .. } => None,
-        }
-    }
-
-    #[test]
-    fn ten_writings_hit_one_limit_and_another_tenant_does_not_notice() {
-        let time = Manual::at(0);
-        let guard = guard(&time);
-        for text in [
-            "+14155552671",
-            "+1 415 555 2671",
-            "+1 (415) 555-2671",
-            "+1.415.555.2671",
-        ] {
-            assert_eq!(refused(&admit(&guard, "acme", text)), None);
-        }
-        assert_eq!(refused(&admit(&guard, "acme", "+1-415-555-2671")), None);
-        assert_eq!(refused(&admit(&guard, "acme", " +1 415 5552671")), None);
-        let seventh = admit(&guard, "acme", "+1 415-555-2671");
-        assert_eq!(
-            refused(&seventh),
-            Some(("destination_10m", Reason::RateLimited))
-        );
-        assert_eq!(refused(&admit(&guard, "other", "+14155552671")), None);
-    }
-
-    #[test]
-    fn a_burst_comes_back_one_at_a_time_at_the_exact_instant() {
-        let time = Manual::at(0);
-        let guard = guard(&time);
-        for _ in 0..6 {
-            assert_eq!(refused(&admit(&guard, "acme", "+14155552671")), None);
-        }
-        let Verdict::Refuse(refusal) = admit(&guard, "acme", "+14155552671") else {
-            panic!("the seventh is refused");
-        };
-        assert_eq!(refusal.retry_after, Some(Duration::from_secs(100)));
-        time.advance(Duration::from_millis(99_999));
-        assert!(refused(&admit(&guard, "acme", "+14155552671")).is_some());
-        time.advance(Duration::from_millis(1));
-        assert_eq!(refused(&admit(&guard, "acme", "+14155552671")), None);
-        assert!(refused(&admit(&guard, "acme", "+14155552671")).is_some());
-    }
-
-    #[test]
-    fn argentine_writings_share_a_limit() {
-        let time = Manual::at(0);
-        let guard = guard(&time);
-        for text in [
-            "+5491123456789",
-            "+54 11 15 2345 6789",
-            "+54 9 11 2345-6789",
-        ] {
-            assert_eq!(refused(&admit(&guard, "acme", text)), None);
-            assert_eq!(refused(&admit(&guard, "acme", text)), None);
-        }
-        assert!(refused(&admit(&guard, "acme", "+5491123456789")).is_some());
-    }
-
-    #[test]
-    fn number_policy_refuses_by_country_and_type() {
-        let time = Manual::at(0);
-        let guard = guard(&time);
-        let check = |number: &str, expect| {
-            assert_eq!(refused(&admit(&guard, "acme", number)), expect, "{number}");
-        };
-        check(
-            "+447400123456",
-            Some(("country", Reason::CountryNotAllowed)),
-        );
-        check(
-            "+870301234567",
-            Some(("country", Reason::CountryNotAllowed)),
-        );
-        check(
-            "+19002345678",
-            Some(("number_type", Reason::NumberTypeNotAllowed)),
-        );
-        check(
-            "+18005551234",
-            Some(("number_type", Reason::NumberTypeNotAllowed)),
-        );
-    }
-
-    #[test]
-    fn two_thousand_at_once_on_a_limit_of_a_hundred_admit_a_hundred() {
-        let time = Manual::at(0);
-        let settings = config::guard::Guard {
-            limits: vec![config::guard::Limit {
-                name: "all".to_owned(),
-                key: config::guard::LimitKey::Tenant,
-                count: 100,
-                per: config::values::Span::seconds(3600),
-                purposes: Vec::new(),
-                mode: Mode::Enforce,
-            }],
-            ..config::guard::Guard::default()
-        };
-        let guard = Guard::new(&settings, &Clock::from_source(time), None);
-        let admitted: usize = std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..8)
-                .map(|_| {
-                    scope.spawn(|| {
-                        (0..250)
-                            .filter(|_| refused(&admit(&guard, "acme", "+14155552671")).is_none())
-                            .count()
-                    })
-                })
-                .collect();
-            workers
-                .into_iter()
-                .map(|w| w.join().expect("no panic"))
-                .sum()
-        });
-        assert_eq!(admitted, 100);
-    }
-
-    #[test]
-    fn a_reload_keeps_counters_of_limits_that_stay() {
-        let time = Manual::at(0);
-        let clock = Clock::from_source(time.clone());
-        let first = guard(&time);
-        for _ in 0..6 {
-            assert_eq!(refused(&admit(&first, "acme", "+14155552671")), None);
-        }
-        let second = Guard::new(&config::guard::Guard::default(), &clock, Some(&first));
-        assert!(refused(&admit(&second, "acme", "+14155552671")).is_some());
-    }
-
-    #[test]
-    fn a_request_without_a_channel_is_not_the_numbers_fault() {
-        let guard = guard(&Manual::at(0));
-        let request = Request {
-            tenant: "acme",
-            countries: &[Country::parse("US").expect("a country")],
-            phone: &phone("+14155552671"),
-            user: None,
-            purpose: Purpose::SignIn,
-            channels: Channels::NONE,
-        };
-        let verdict = guard.admit(&request).verdict;
-        assert_eq!(refused(&verdict), None);
-    }
-
-    #[test]
-    fn shadow_watches_and_lets_pass() {
-        let settings = config::guard::Guard {
-            number_policy: Mode::Shadow,
-            ..config::guard::Guard::default()
-        };
-        let guard = Guard::new(&settings, &Clock::from_source(Manual::at(0)), None);
-        let request = Request {
-            tenant: "acme",
-            countries: &[],
-            phone: &phone("+19002345678"),
-            user: None,
-            purpose: Purpose::Other,
-            channels: Channels::ALL,
-        };
-        let admission = guard.admit(&request);
-        assert_eq!(
-            admission.verdict,
-            Verdict::Allow {
-                channels: Channels::ALL
-            }
-        );
-        assert_eq!(admission.shadowed.len(), 1);
+    /// A tenant's tag, which is known beforehand for all that are configured.
+    fn tag(&self, settings: &Settings, tenant: &str) -> Tag {
+        settings.tag.unwrap_or_else(|| self.hashing.tenant(tenant))
     }
 }

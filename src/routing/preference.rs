@@ -1,7 +1,7 @@
 //! Which channels, in which order: the request's own list, else the stored preference, else the identity provider's
 //! profile, else the tenant's default; within what the caller's screen promised.
 
-use crate::domain::channel::{Channel, Family};
+use crate::domain::channel::{Channel, Channels, Family};
 
 /// Everybody's say in the matter.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +72,22 @@ pub fn channels(wishes: &Wishes<'_>) -> Vec<Channel> {
     if wishes.last_resort_sms && open && !channels.contains(&Channel::Sms) {
         channels.push(Channel::Sms);
     }
+    channels
+}
+
+/// The channels to try where the guard sends a code another way, in order: those of the list that are offered, then what
+/// is offered beside them. An explicit list is taken as it is, and what the screen promised is kept.
+pub fn deflected(wishes: &Wishes<'_>, offered: Channels) -> Vec<Channel> {
+    let mut channels = channels(wishes);
+    if wishes.explicit.is_empty() {
+        let family = wishes.family.unwrap_or(Family::Message);
+        for beside in Channel::ALL {
+            if beside.family() == family && !channels.contains(&beside) {
+                channels.push(beside);
+            }
+        }
+    }
+    channels.retain(|channel| offered.contains(*channel));
     channels
 }
 
@@ -218,5 +234,34 @@ mod tests {
             ..explicit
         };
         assert!(channels(&written).is_empty());
+    }
+
+    #[test]
+    fn a_deflection_offers_more_than_was_wished_but_not_more_than_was_said() {
+        let free = Channels::NONE.with(Whatsapp).with(Line);
+        let check = |wishes: Wishes<'_>, expect: &[Channel]| {
+            assert_eq!(deflected(&wishes, free), expect, "{wishes:?}");
+        };
+        check(NOBODY, &[Whatsapp, Line]);
+        let profile = Wishes {
+            profile: &[Sms, Line],
+            ..NOBODY
+        };
+        check(profile, &[Line, Whatsapp]);
+        let explicit = Wishes {
+            explicit: &[Sms, Line],
+            ..NOBODY
+        };
+        check(explicit, &[Line]);
+        let only_sms = Wishes {
+            explicit: &[Sms],
+            ..NOBODY
+        };
+        check(only_sms, &[]);
+        let call = Wishes {
+            family: Some(Family::Voice),
+            ..NOBODY
+        };
+        check(call, &[]);
     }
 }

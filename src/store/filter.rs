@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use super::{
     LedgerError,
-    record::{DeliveryRow, Filter},
+    record::{DecisionFilter, DecisionRow, DeliveryRow, Filter},
 };
-use crate::domain::id::DeliveryId;
+use crate::domain::id::{DecisionId, DeliveryId};
 
 /// A delivery's id is drawn within this time of `created_ms`.
 const SKEW_MS: u64 = 5_000;
@@ -38,23 +38,103 @@ impl Filter {
 
 const HIGHEST: DeliveryId = DeliveryId::from_bytes([0xff; 16]);
 
-/// A page being filled from rows that come newest first.
-pub(super) struct Pager<'f> {
-    filter: &'f Filter,
-    scanned: usize,
-    last: DeliveryId,
-    /// The answers so far.
-    pub(super) hits: Vec<DeliveryRow>,
-    /// Where the next page begins.
-    pub(super) next: Option<DeliveryId>,
+impl DecisionFilter {
+    /// The ids among which every answer lies.
+    pub(super) fn ids(&self) -> Range<DecisionId> {
+        let after = self.after_ms.unwrap_or(0).saturating_sub(SKEW_MS);
+        let before = self.before_ms.map(|ms| ms.saturating_add(SKEW_MS));
+        let highest = DecisionId::from_bytes([0xff; 16]);
+        let end = before.map_or(highest, DecisionId::lowest_at);
+        DecisionId::lowest_at(after)..self.below.map_or(end, |below| below.min(end))
+    }
 }
 
-impl<'f> Pager<'f> {
-    pub(super) fn new(filter: &'f Filter) -> Self {
+/// A question whose answers are rows in the order of their ids.
+pub(super) trait Question {
+    type Id: Copy;
+    type Row;
+
+    /// Whether a row is an answer.
+    fn admits(&self, row: &Self::Row) -> bool;
+    /// Most answers on a page.
+    fn limit(&self) -> usize;
+    fn id(row: &Self::Row) -> Self::Id;
+    /// When an id was made.
+    fn made_ms(id: Self::Id) -> u64;
+    /// The lowest id of a millisecond.
+    fn lowest_at(unix_ms: u64) -> Self::Id;
+}
+
+impl Question for Filter {
+    type Id = DeliveryId;
+    type Row = DeliveryRow;
+
+    fn admits(&self, row: &DeliveryRow) -> bool {
+        Self::admits(self, row)
+    }
+
+    fn limit(&self) -> usize {
+        self.limit
+    }
+
+    fn id(row: &DeliveryRow) -> DeliveryId {
+        row.id
+    }
+
+    fn made_ms(id: DeliveryId) -> u64 {
+        id.unix_ms()
+    }
+
+    fn lowest_at(unix_ms: u64) -> DeliveryId {
+        DeliveryId::lowest_at(unix_ms)
+    }
+}
+
+impl Question for DecisionFilter {
+    type Id = DecisionId;
+    type Row = DecisionRow;
+
+    fn admits(&self, row: &DecisionRow) -> bool {
+        row.tenant == self.tenant
+            && (self.rule.as_ref()).is_none_or(|wanted| *wanted == row.rule)
+            && (self.after_ms).is_none_or(|after| row.created_ms >= after)
+            && (self.before_ms).is_none_or(|before| row.created_ms < before)
+    }
+
+    fn limit(&self) -> usize {
+        self.limit
+    }
+
+    fn id(row: &DecisionRow) -> DecisionId {
+        row.id
+    }
+
+    fn made_ms(id: DecisionId) -> u64 {
+        id.unix_ms()
+    }
+
+    fn lowest_at(unix_ms: u64) -> DecisionId {
+        DecisionId::lowest_at(unix_ms)
+    }
+}
+
+/// A page being filled from rows that come newest first.
+pub(super) struct Pager<'f, Q: Question> {
+    question: &'f Q,
+    scanned: usize,
+    last_ms: Option<u64>,
+    /// The answers so far.
+    pub(super) hits: Vec<Q::Row>,
+    /// Where the next page begins.
+    pub(super) next: Option<Q::Id>,
+}
+
+impl<'f, Q: Question> Pager<'f, Q> {
+    pub(super) fn new(question: &'f Q) -> Self {
         Self {
-            filter,
+            question,
             scanned: 0,
-            last: HIGHEST,
+            last_ms: None,
             hits: Vec::new(),
             next: None,
         }
@@ -63,22 +143,26 @@ impl<'f> Pager<'f> {
     /// Looks at the next older row, which `read` makes if it may be an answer; false once the page has ended.
     pub(super) fn look(
         &mut self,
-        id: DeliveryId,
-        read: impl FnOnce() -> Result<Option<DeliveryRow>, LedgerError>,
+        id: Q::Id,
+        read: impl FnOnce() -> Result<Option<Q::Row>, LedgerError>,
     ) -> Result<bool, LedgerError> {
-        if self.hits.len() >= self.filter.limit {
-            self.next = self.hits.last().map(|row| row.id);
+        if self.hits.len() >= self.question.limit() {
+            self.next = self.hits.last().map(Q::id);
             return Ok(false);
         }
+        let made_ms = Q::made_ms(id);
         // A scan ends between two milliseconds: the page's end is then a time, and does not show another tenant's id.
-        if self.scanned >= SCAN && id.unix_ms() != self.last.unix_ms() {
-            self.next = Some(DeliveryId::lowest_at(self.last.unix_ms()));
+        if let Some(last) = self.last_ms
+            && self.scanned >= SCAN
+            && made_ms != last
+        {
+            self.next = Some(Q::lowest_at(last));
             return Ok(false);
         }
         self.scanned += 1;
-        self.last = id;
+        self.last_ms = Some(made_ms);
         self.hits
-            .extend(read()?.filter(|row| self.filter.admits(row)));
+            .extend(read()?.filter(|row| self.question.admits(row)));
         Ok(true)
     }
 }

@@ -1,7 +1,9 @@
 //! The ledger: every delivery with its attempts, written before anything is sent, and the claims that keep a code from
 //! being sent twice. SQL lives here and nowhere else.
 
+pub mod counter;
 mod filter;
+pub mod list;
 pub mod memory;
 pub mod open;
 pub mod preference;
@@ -15,14 +17,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::domain::{
-    id::{AttemptId, DecisionId, DeliveryId},
+    delivery::Outcome,
+    id::{AttemptId, DecisionId, DeliveryId, ListEntryId},
+    listed::ListEntry,
     privacy::KeyedHash,
 };
 
+use counter::Counter;
+use list::{ChangeFilter, ListChange};
 use preference::{PreferenceKey, PreferenceRow, Rewrite};
 use record::{
-    AttemptResult, AttemptRow, Claim, DecisionRow, DeliveryRecord, DeliveryResult, Filter, Intent,
-    Page,
+    AttemptResult, AttemptRow, Claim, DecisionFilter, DecisionPage, DecisionRow, DeliveryRecord,
+    DeliveryResult, DeliveryRow, Filter, Intent, Page, VerifiedRow,
 };
 
 /// Why the ledger could not do what was asked.
@@ -71,6 +77,15 @@ pub trait Ledger: Send + Sync {
     /// that was asked for, where the delivery then stands as the result says.
     fn settle_delivery(&self, delivery: DeliveryId, result: DeliveryResult);
 
+    /// Takes in whether a delivery's code was used, to be committed within 50 ms. It never goes back (`Outcome::after`).
+    fn settle_outcome(&self, delivery: DeliveryId, outcome: Outcome);
+
+    /// Takes in that a destination was verified, to be committed within 50 ms. Of several days the latest counts.
+    fn note_verified(&self, row: VerifiedRow);
+
+    /// Writes that destinations were verified. Returns once that is committed. Of several days the latest counts.
+    async fn record_verified(&self, rows: Vec<VerifiedRow>) -> Result<(), LedgerError>;
+
     /// Takes in a decision, with the delivery it refused where that is kept, to be committed within 50 ms. A decision
     /// of the same id replaces the one before: that is how a minute's count grows.
     fn record_refusal(&self, decision: DecisionRow, delivery: Option<Intent>);
@@ -88,6 +103,9 @@ pub trait Ledger: Send + Sync {
         tenant: &str,
         id: DecisionId,
     ) -> Result<Option<DecisionRow>, LedgerError>;
+
+    /// Reads a page of a tenant's decisions, newest first. A page may be short before the last one.
+    async fn decisions(&self, filter: DecisionFilter) -> Result<DecisionPage, LedgerError>;
 
     /// Reads a page of a tenant's deliveries, newest first. A page may be short before the last one.
     async fn deliveries(&self, filter: Filter) -> Result<Page, LedgerError>;
@@ -112,6 +130,46 @@ pub trait Ledger: Send + Sync {
         limit: usize,
     ) -> Result<Vec<KeyedHash>, LedgerError>;
 
+    /// Verified destinations, in the order of their hashes and above the one given; fewer than `limit` on the last page.
+    async fn verified(
+        &self,
+        above: Option<KeyedHash>,
+        limit: usize,
+    ) -> Result<Vec<VerifiedRow>, LedgerError>;
+
+    /// Removes destinations that were last verified before this day, in small steps.
+    async fn expire_verified(&self, before: u32) -> Result<(), LedgerError>;
+
+    /// The deliveries of the last `age` whose code may have gone out, oldest first; the newest `most` of them.
+    async fn sent(&self, age: Duration, most: usize) -> Result<Vec<DeliveryRow>, LedgerError>;
+
+    /// Changes the guard's lists and records each change, in one transaction. Returns once that is committed, and says how
+    /// many of the changes there was something to do for: an entry that is not there cannot be removed, which leaves no
+    /// trace. Giving up on the returned future takes all of it back where it was not yet written.
+    async fn change_lists(&self, changes: Vec<ListChange>) -> Result<u64, LedgerError>;
+
+    /// The entries of the guard's lists, expired ones too, in order and above the one given; fewer than `limit` on the
+    /// last page.
+    async fn list_entries(
+        &self,
+        above: Option<ListEntryId>,
+        limit: usize,
+    ) -> Result<Vec<ListEntry>, LedgerError>;
+
+    /// Changes of the guard's lists, newest first; fewer than the filter's limit on the last page.
+    async fn list_changes(&self, filter: ChangeFilter) -> Result<Vec<ListChange>, LedgerError>;
+
+    /// Keeps these values of the guard's in place of those of the same keys, in one transaction. Returns once that is
+    /// committed.
+    async fn keep_counters(&self, counters: Vec<Counter>) -> Result<(), LedgerError>;
+
+    /// The guard's values, in order of their keys and above the one given; fewer than `limit` on the last page.
+    async fn counters(
+        &self,
+        above: Option<[u8; 16]>,
+        limit: usize,
+    ) -> Result<Vec<Counter>, LedgerError>;
+
     /// Turns every attempt that a dead process left open into UNCONFIRMED and every open delivery into the best of its
     /// attempts, and returns how many deliveries that were. Claims stay. To be called before the first `record`.
     async fn sweep(&self) -> Result<u64, LedgerError>;
@@ -119,7 +177,7 @@ pub trait Ledger: Send + Sync {
     /// The claims written within the last `age`, to be loaded at start.
     async fn claims(&self, age: Duration) -> Result<Vec<Claim>, LedgerError>;
 
-    /// Clears claims older than `claims`, closes what is still open at that age because its result was lost, and removes deliveries and decisions older than `rows`, in small steps.
+    /// Clears claims older than `claims`, closes what is still open at that age because its result was lost, and removes deliveries and decisions older than `rows`, in small steps; also list entries that have expired, and what the guard has not touched for weeks.
     async fn expire(&self, claims: Duration, rows: Duration) -> Result<(), LedgerError>;
 
     /// Returns once everything taken in so far is committed, or cannot be.

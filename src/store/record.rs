@@ -56,10 +56,12 @@ pub struct DeliveryRow {
     pub state: State,
     /// Why it failed or was refused.
     pub reason: Option<Reason>,
-    /// The decision that refused it.
+    /// The decision that refused it, or sent it another way.
     pub decision: Option<DecisionId>,
     /// Whether the code was used.
     pub outcome: Outcome,
+    /// What it has put into the guard's budgets, in the guard's own form.
+    pub trail: Option<Vec<u8>>,
     /// When it was asked for, ms since 1970.
     pub created_ms: u64,
     /// When its state last changed, ms since 1970.
@@ -116,10 +118,25 @@ pub struct DeliveryResult {
     pub state: State,
     /// Why it failed or was refused.
     pub reason: Option<Reason>,
+    /// The decision that refused it; the row keeps the one it has where this is `None`.
+    pub decision: Option<DecisionId>,
     /// When, ms since 1970.
     pub updated_ms: u64,
     /// Whether its idempotency key may be used again.
     pub release_claim: bool,
+    /// What it has put into the guard's budgets by now; `None` leaves what is known.
+    pub trail: Option<Vec<u8>>,
+}
+
+/// A destination where the right code was entered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedRow {
+    /// Keyed hash of tenant and number.
+    pub phone: KeyedHash,
+    /// The tenant.
+    pub tenant: String,
+    /// The last day of that, days since 1970.
+    pub day: u32,
 }
 
 /// A claim as it is found at start.
@@ -142,7 +159,7 @@ pub struct DeliveryRecord {
     pub attempts: Vec<AttemptRow>,
 }
 
-/// A refusal, or one minute's count of them.
+/// A refusal or deflection, or one minute's count of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecisionRow {
     /// Its id.
@@ -159,9 +176,11 @@ pub struct DecisionRow {
     pub threshold: String,
     /// Whether the rule only watched (`mode: shadow`).
     pub shadow: bool,
+    /// Whether the code went another way instead of being refused.
+    pub deflected: bool,
     /// When the same request may pass, ms since 1970; `None` when waiting does not help.
     pub until_ms: Option<u64>,
-    /// How many refusals it stands for.
+    /// How many requests it stands for.
     pub count: u64,
     /// When it was made, ms since 1970.
     pub created_ms: u64,
@@ -197,4 +216,30 @@ pub struct Page {
     pub deliveries: Vec<DeliveryRecord>,
     /// Where the next page begins; `None` on the last one.
     pub next: Option<DeliveryId>,
+}
+
+/// Which decisions to read; conditions add up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecisionFilter {
+    /// The tenant.
+    pub tenant: String,
+    /// The rule that decided.
+    pub rule: Option<String>,
+    /// Made at or after, ms since 1970.
+    pub after_ms: Option<u64>,
+    /// Made before, ms since 1970.
+    pub before_ms: Option<u64>,
+    /// Go on below this decision.
+    pub below: Option<DecisionId>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// A page of decisions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecisionPage {
+    /// Newest first.
+    pub decisions: Vec<DecisionRow>,
+    /// Where the next page begins; `None` on the last one.
+    pub next: Option<DecisionId>,
 }

@@ -71,6 +71,20 @@ metrics_table! {
     OpenBreakers = "otp_provider_open_breakers", Gauge;
     /// Refusals by the guard. Labels: rule, mode.
     Refusals = "otp_guard_refusals_total", Counter;
+    /// Codes that a provider took or may have taken. Labels: tenant, family.
+    CodesSent = "otp_codes_sent_total", Counter;
+    /// Reports on whether codes were used. Labels: tenant, outcome, match.
+    Outcomes = "otp_outcomes_total", Counter;
+    /// The guard's verdicts on requests. Labels: tenant, verdict.
+    Verdicts = "otp_guard_verdicts_total", Counter;
+    /// Requests that the guard sent another way instead of refusing them. Labels: rule.
+    Deflections = "otp_guard_deflections_total", Counter;
+    /// Ranges that the guard has closed. Labels: rule.
+    ClosedRanges = "otp_guard_closed_ranges", Gauge;
+    /// Entries on the guard's lists.
+    ListEntries = "otp_guard_list_entries", Gauge;
+    /// Values of the guard's that could not be kept in the ledger; they are kept by the next try.
+    GuardUnkept = "otp_guard_unkept_total", Counter;
     /// Repeated idempotency keys that got the first answer.
     Replays = "otp_idempotent_replays_total", Counter;
     /// Stored preferences that were read from the ledger, as they were not in memory. Labels: outcome.
@@ -87,6 +101,10 @@ metrics_table! {
     HookPreviews = "otp_okta_hook_previews_total", Counter;
     /// Authenticated hooks whose body was too large, too slow or not readable. Labels: tenant.
     HookUnreadable = "otp_okta_hook_unreadable_total", Counter;
+    /// Events from Okta's event hooks. Labels: tenant, outcome.
+    Events = "otp_okta_events_total", Counter;
+    /// Events that wait to be handed to the gateway.
+    EventsWaiting = "otp_okta_events_waiting", Gauge;
     /// People's profiles that hooks asked for, by what came of it. Labels: tenant, outcome.
     ProfileLookups = "otp_okta_profile_lookups_total", Counter;
     /// Hooks whose delivery channel or request type is not one we know. Labels: tenant, field.
@@ -128,6 +146,8 @@ pub enum Label {
     Rule,
     /// `enforce` or `shadow`.
     Mode,
+    /// `allow`, `deflect` or `refuse`.
+    Verdict,
     /// The class of a hook's result.
     Class,
     /// What Okta was told.
@@ -136,6 +156,10 @@ pub enum Label {
     Field,
     /// `gsm7` or `ucs2`.
     Encoding,
+    /// `message` or `voice`.
+    Family,
+    /// Whether a report found its delivery.
+    Match,
     /// The version of this build.
     Version,
 }
@@ -149,10 +173,13 @@ impl Label {
             Self::Provider => "provider",
             Self::Rule => "rule",
             Self::Mode => "mode",
+            Self::Verdict => "verdict",
             Self::Class => "class",
             Self::Answer => "answer",
             Self::Field => "field",
             Self::Encoding => "encoding",
+            Self::Family => "family",
+            Self::Match => "match",
             Self::Version => "version",
         }
     }

@@ -48,7 +48,13 @@ async fn reflection_lists_and_describes_the_services(mode: Mode) {
         panic!("{file:?}");
     };
     let described = String::from_utf8_lossy(&file.file_descriptor_proto[0]).into_owned();
-    for name in ["SendOtp", "GetDelivery", "ListDeliveries", "ExplainRoute"] {
+    for name in [
+        "SendOtp",
+        "GetDelivery",
+        "ListDeliveries",
+        "ReportOutcome",
+        "ExplainRoute",
+    ] {
         assert!(described.contains(name), "{name}");
     }
 }

@@ -58,6 +58,14 @@ async fn a_newcomer_sees_a_code_arrive() {
     assert_eq!(played.code, Some(0), "{played:?}");
     sandbox.said("Your code is 004729").await;
 
+    // The person enters it, and the simulated Okta says so.
+    for entered in ["--verify", "--mistype"] {
+        let arguments = ["hook", "--url", &hook, entered];
+        let played = place.program(&arguments).run().await;
+        assert_eq!(played.code, Some(0), "{played:?}");
+        assert!(played.out.contains("answer   HTTP 204"), "{played:?}");
+    }
+
     let grpc = format!("http://{}", place_of("gRPC"));
     let arguments = [&["send", "--url", &grpc], &["--code", "004731"][..]].concat();
     let sent = place.program(&arguments).run().await;

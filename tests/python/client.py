@@ -44,7 +44,7 @@ from grpc_tools import protoc
 
 DOMAIN = "tollgate"
 SERVICE = "tollgate.v1.OtpService"
-METHODS = {"SendOtp", "GetDelivery", "ListDeliveries", "ExplainRoute"}
+METHODS = {"SendOtp", "GetDelivery", "ListDeliveries", "ReportOutcome", "ExplainRoute"}
 # The messages of both versions of the reflection service are the same on the wire; servers may offer either.
 REFLECTION_METHODS = (
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",

@@ -163,7 +163,13 @@ impl Words {
                 "Codes cannot be sent to this type of phone number.",
                 NUMBER,
             ),
-            Reason::ProviderFraudBlock => (
+            Reason::BudgetExhausted | Reason::SpendingCapped => (
+                Class::Refused,
+                "CODES_HELD_BACK",
+                "Codes cannot be sent to this phone number at the moment.",
+                NUMBER,
+            ),
+            Reason::Blocked | Reason::ProviderFraudBlock => (
                 Class::Refused,
                 "DESTINATION_BLOCKED",
                 "Codes cannot be sent to this phone number.",

@@ -27,6 +27,8 @@ pub struct Resident {
     pub tenant: Tenant,
     /// Its hooks under way.
     pub load: Arc<TenantLoad>,
+    /// Its events under way.
+    pub events_load: Arc<TenantLoad>,
     /// Its people's profiles, where they are looked at.
     pub profiles: Option<Arc<Profiles>>,
     credentials: Credentials,
@@ -65,6 +67,7 @@ impl Directory {
         let residents = tenants.into_iter().map(|mut tenant| {
             let known = before.and_then(|before| before.residents.get(&tenant.name));
             let load = known.map(|known| known.load.clone()).unwrap_or_default();
+            let events_load = known.map(|known| known.events_load.clone());
             let profiles = tenant.profile.take().map(|settings| {
                 let same = known.and_then(|known| known.profiles.clone());
                 same.filter(|same| same.adopt(&settings))
@@ -79,6 +82,7 @@ impl Directory {
                     keys.or_else(|| decoy.clone()),
                 ),
                 load,
+                events_load: events_load.unwrap_or_default(),
                 profiles,
                 tenant,
             };

@@ -1,4 +1,4 @@
-//! The door for Okta's telephony hooks: every authenticated and readable request is answered with HTTP 200, in time and
+//! The door for Okta's hooks. Of the telephony hooks every authenticated and readable request is answered with HTTP 200, in time and
 //! in Okta's dialect.
 
 use std::{
@@ -12,22 +12,18 @@ use axum::{
     body::Body,
     extract::{Path, Request, State, rejection::PathRejection},
     response::Response,
-    routing::post,
+    routing::{get, post},
 };
-use bytes::{Bytes, BytesMut};
-use http::{
-    HeaderValue, StatusCode,
-    header::{CONTENT_TYPE, HeaderName},
-};
-use http_body::Body as _;
-use http_body_util::BodyExt;
-use tokio::time;
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     answer,
     directory::{Directory, Resident},
     ending::Ending,
+    events::{self, queue::Queue},
+    exchange::{REQUEST_ID, json, read, refusal},
     gateway,
     hook::Hook,
     jwks::{KeySet, Pace},
@@ -44,13 +40,8 @@ use crate::{
 /// Most bytes of a hook's body.
 pub const MAX_BODY: usize = 64 * 1024;
 
-/// The largest body that is taken in at all, to be dropped.
-const MAX_TAKEN: usize = 2 * 1024 * 1024;
-
 /// The last part of `answer_within`, for writing the answer.
 const WRITING: Duration = Duration::from_millis(20);
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What the door needs of the rest of the process.
 pub struct Surroundings {
@@ -64,7 +55,7 @@ pub struct Surroundings {
     pub observer: Arc<dyn Observer>,
     /// How often signing keys are fetched.
     pub pace: Pace,
-    /// Ends the door's own tasks.
+    /// Ends the door's own tasks; what waits to be handed to the gateway gets one more try.
     pub cancel: CancellationToken,
     /// Tracks the door's own tasks.
     pub tracker: TaskTracker,
@@ -72,27 +63,34 @@ pub struct Surroundings {
 
 /// The door. Clones are the same door.
 #[derive(Clone)]
-pub struct OktaDoor(Arc<Inner>);
+pub struct OktaDoor(pub(super) Arc<Inner>);
 
-struct Inner {
-    around: Surroundings,
+pub(super) struct Inner {
+    pub(super) around: Surroundings,
     load: Arc<Load>,
-    serving: ArcSwap<Serving>,
+    /// Events under way, which take no room from hooks.
+    pub(super) events_load: Arc<Load>,
+    pub(super) events: Queue,
+    pub(super) serving: ArcSwap<Serving>,
 }
 
 /// What a reload may change.
-struct Serving {
-    directory: Directory,
-    read_timeout: Duration,
-    max_in_flight: usize,
+pub(super) struct Serving {
+    pub(super) directory: Directory,
+    pub(super) read_timeout: Duration,
+    pub(super) max_in_flight: usize,
 }
 
 /// The routes of the door. A wrong method gets 405, a wrong path 404, both without a look at any tenant.
 pub fn router(door: OktaDoor) -> Router {
-    // No layer stands around this route: what has to happen happens in `telephony`, in the order in which it is written
+    // No layer stands around these routes: what has to happen happens in the handlers, in the order in which it is written
     // there, because most of it depends on the tenant. Listeners, TLS and the head's timeout are the listener's.
     Router::new()
         .route("/okta/{tenant}/telephony", post(telephony))
+        .route(
+            "/okta/{tenant}/events",
+            get(events::challenge::answer).post(events::door::events),
+        )
         .with_state(door)
 }
 
@@ -100,8 +98,11 @@ impl OktaDoor {
     /// Opens the door for these tenants and begins to fetch their signing keys.
     pub fn new(tenants: Vec<Tenant>, public: &Public, around: Surroundings) -> Self {
         let serving = serving(tenants, public, None, &around);
+        let events = Queue::start(&around);
         Self(Arc::new(Inner {
             load: Arc::default(),
+            events_load: Arc::default(),
+            events,
             serving: ArcSwap::from_pointee(serving),
             around,
         }))
@@ -220,12 +221,7 @@ impl Visit<'_> {
     /// Reads the body as far as it may go, in the time it may take.
     async fn read(&self, body: Body, within: Duration) -> Result<Bytes, (StatusCode, Reason)> {
         let until = self.deadline.min(self.door.0.around.clock.now() + within);
-        match time::timeout_at(until.into(), gather(body)).await {
-            Ok(Ok(Some(body))) => Ok(body),
-            Ok(Ok(None)) => Err((Reason::BodyTooLarge.http(), Reason::BodyTooLarge)),
-            Ok(Err(_broken)) => Err((Reason::InvalidRequest.http(), Reason::InvalidRequest)),
-            Err(_elapsed) => Err((StatusCode::REQUEST_TIMEOUT, Reason::DeadlineExceeded)),
-        }
+        read(body, MAX_BODY, until).await
     }
 
     /// What becomes of a hook.
@@ -337,41 +333,4 @@ impl Drop for Visit<'_> {
             );
         }
     }
-}
-
-fn refusal(status: StatusCode, reason: Reason) -> Response {
-    let body = serde_json::json!({
-        "error": { "reason": reason.as_str(), "message": reason.text() }
-    });
-    json(status, body.to_string().into_bytes())
-}
-
-fn json(status: StatusCode, body: Vec<u8>) -> Response {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    let kind = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(CONTENT_TYPE, kind);
-    response
-}
-
-/// A body; `None` where it is too large. Whoever is cut off while still writing may never see the answer, so a body that is
-/// not all too large is taken in and dropped.
-async fn gather(mut body: Body) -> Result<Option<Bytes>, axum::Error> {
-    if body.size_hint().lower() > MAX_TAKEN as u64 {
-        return Ok(None);
-    }
-    let (mut kept, mut taken) = (BytesMut::new(), 0_usize);
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame?.into_data() else {
-            continue;
-        };
-        taken = taken.saturating_add(data.len());
-        if taken > MAX_TAKEN {
-            return Ok(None);
-        }
-        if taken <= MAX_BODY {
-            kept.extend_from_slice(&data);
-        }
-    }
-    Ok((taken <= MAX_BODY).then(|| kept.freeze()))
 }

@@ -212,7 +212,7 @@ fn cut(text: &Text<'_>, most: usize) -> String {
     text[..text.floor_char_boundary(most)].to_owned()
 }
 
-fn digest(parts: &[&str]) -> String {
+pub(super) fn digest(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         // Lengths keep ("ab", "c") apart from ("a", "bc").

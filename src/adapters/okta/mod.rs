@@ -1,4 +1,4 @@
-//! Okta's telephony inline hook: who calls, what the hook says, what the gateway is asked, and how Okta is answered.
+//! Okta's hooks: who calls, what a telephony hook or an event says, what the gateway is told, and how Okta is answered.
 
 pub mod answer;
 pub mod auth;
@@ -6,6 +6,8 @@ pub mod body;
 pub mod directory;
 pub mod door;
 pub mod ending;
+pub mod events;
+pub mod exchange;
 pub mod gateway;
 pub mod hook;
 pub mod jwks;

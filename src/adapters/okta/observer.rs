@@ -2,7 +2,7 @@
 
 use crate::config::tenants::Answer;
 
-use super::{answer::Class, profile::Lookup};
+use super::{answer::Class, events::Became, profile::Lookup};
 
 /// Counts what happens at the Okta door. Tenants are names from the configuration, so that they can be labels.
 pub trait Observer: Send + Sync {
@@ -16,6 +16,10 @@ pub trait Observer: Send + Sync {
     fn unknown_request_type(&self, tenant: &str);
     /// A hook asked for its person's profile.
     fn profile(&self, tenant: &str, lookup: Lookup);
+    /// Events came, of which this became.
+    fn events(&self, tenant: &str, became: Became, count: u64);
+    /// So many events wait to be handed to the gateway.
+    fn events_waiting(&self, count: usize);
     /// A request without a valid credential, or for a tenant that does not exist.
     fn unauthenticated(&self);
     /// A request was turned away because too many are under way. It is counted as answered too.

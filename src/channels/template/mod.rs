@@ -184,12 +184,12 @@ mod tests {
     #[test]
     fn an_escape_for_another_syntax_leaves_nothing_bare() {
         let form = Place::Document(Document::Form);
-        let sent = render("Twiml={{ text | xml }}&b=1", form);
+        let sent = render("Speech={{ text | xml }}&b=1", form);
         let read: Vec<_> = url::form_urlencoded::parse(sent.as_bytes()).collect();
         let spoken = crate::channels::xml::escape(NASTY);
         assert_eq!(
             read,
-            [("Twiml".into(), spoken.into()), ("b".into(), "1".into())]
+            [("Speech".into(), spoken.into()), ("b".into(), "1".into())]
         );
 
         let sent = render(

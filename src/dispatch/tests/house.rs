@@ -20,7 +20,7 @@ use crate::{
         provider::Provider,
     },
     clock::Clock,
-    config::{guard, ledger::OnUnavailable, tenants::Line},
+    config::{self, Config, ledger::OnUnavailable, tenants::Line},
     dispatch::{
         Dispatcher, Settings,
         answer::Outcome,
@@ -80,6 +80,7 @@ pub(super) struct Plan {
     pub(super) slots: usize,
     pub(super) idempotent: bool,
     pub(super) ledger: Arc<MemoryLedger>,
+    pub(super) guard: config::guard::Guard,
 }
 
 impl Plan {
@@ -94,6 +95,7 @@ impl Plan {
             slots: 64,
             idempotent: false,
             ledger: Arc::new(MemoryLedger::new(clock)),
+            guard: config::guard::Guard::default(),
         };
         plan.and(Channel::Sms, providers)
     }
@@ -148,25 +150,8 @@ impl House {
         let clock = Clock::system();
         let metrics = Arc::new(Metrics::new());
         let ledger = Moody::over(plan.ledger.clone());
-        let policy = Policy {
-            tenants: HashMap::from([(TENANT.to_owned(), tenant(plan))]),
-            directory: Directory::of(configured),
-            guard: Guard::new(&guard::Guard::default(), &clock, None),
-        };
-        let settings = Settings {
-            intent_within: Duration::from_millis(100),
-            on_unavailable: plan.on_unavailable,
-            linger: LINGER,
-        };
-        let dispatcher = Dispatcher::new(
-            settings,
-            policy,
-            ledger.clone(),
-            PrivacyKeys::new([&b"a key of all houses"[..]]).expect("there is a key"),
-            clock.clone(),
-            metrics.clone(),
-            TaskTracker::new(),
-        );
+        let place = (ledger.clone() as Arc<dyn Ledger>, clock.clone());
+        let dispatcher = dispatcher(plan, configured, place, metrics.clone());
         Self {
             dispatcher,
             ledger,
@@ -182,27 +167,7 @@ impl House {
 
     /// A code for a person, under this key.
     pub(super) fn request(&self, key: &str) -> Request {
-        let now = self.clock.now();
-        Request {
-            tenant: TENANT.to_owned(),
-            client: "okta".into(),
-            idempotency_key: Private::new(key),
-            reference: String::new(),
-            phone: PhoneNumber::parse("+14155550123").expect("a number"),
-            user: None,
-            line_user: None,
-            code: Passcode::parse("482913").expect("a code"),
-            arrived: now,
-            valid_until: now + Duration::from_mins(5),
-            text: Private::new("482913 is your code"),
-            locale: String::new(),
-            purpose: Purpose::SignIn,
-            family: None,
-            channels: Vec::new(),
-            profile_channels: Vec::new(),
-            stored: None,
-            attributes: Attributes::default(),
-        }
+        request_at(self.clock.now(), key)
     }
 
     /// A request for all channels of the house, in the order of its routes.
@@ -278,7 +243,59 @@ impl House {
     }
 }
 
-fn configured_as(name: &str, provider: Arc<dyn Provider>, slots: usize) -> Configured {
+/// A code for a person, under this key, that arrives now.
+pub(super) fn request_at(now: Instant, key: &str) -> Request {
+    Request {
+        tenant: TENANT.to_owned(),
+        client: "okta".into(),
+        idempotency_key: Private::new(key),
+        reference: String::new(),
+        phone: PhoneNumber::parse("+14155550123").expect("a number"),
+        user: None,
+        line_user: None,
+        code: Passcode::parse("482913").expect("a code"),
+        arrived: now,
+        valid_until: now + Duration::from_mins(5),
+        text: Private::new("482913 is your code"),
+        locale: String::new(),
+        purpose: Purpose::SignIn,
+        family: None,
+        channels: Vec::new(),
+        profile_channels: Vec::new(),
+        stored: None,
+        client_ip: None,
+        attributes: Attributes::default(),
+    }
+}
+
+/// A dispatcher as a plan has it, on this ledger and clock.
+pub(super) fn dispatcher(
+    plan: &Plan,
+    configured: Vec<Configured>,
+    (ledger, clock): (Arc<dyn Ledger>, Clock),
+    metrics: Arc<Metrics>,
+) -> Arc<Dispatcher> {
+    let keys = PrivacyKeys::new([&b"a key of all houses"[..]]).expect("there is a key");
+    let config = Config {
+        guard: plan.guard.clone(),
+        ..Config::default()
+    };
+    let policy = Policy {
+        tenants: HashMap::from([(TENANT.to_owned(), tenant(plan))]),
+        directory: Directory::of(configured),
+        guard: Guard::new(&config, &keys, &clock),
+        verified_days: 180,
+    };
+    let settings = Settings {
+        intent_within: Duration::from_millis(100),
+        on_unavailable: plan.on_unavailable,
+        linger: LINGER,
+    };
+    let tasks = TaskTracker::new();
+    Dispatcher::new(settings, policy, ledger, keys, clock, metrics, tasks)
+}
+
+pub(super) fn configured_as(name: &str, provider: Arc<dyn Provider>, slots: usize) -> Configured {
     Configured {
         name: name.into(),
         kind: "scripted",

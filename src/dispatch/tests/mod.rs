@@ -3,11 +3,14 @@
 mod attempts;
 mod copies;
 mod endings;
+mod flood;
 mod house;
 mod matrix;
 mod moody;
 mod outage;
+mod outcomes;
 mod preferences;
 mod recording;
 mod recovery;
 mod scripted;
+mod verdicts;

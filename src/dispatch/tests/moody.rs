@@ -10,16 +10,20 @@ use async_trait::async_trait;
 
 use crate::{
     domain::{
-        id::{AttemptId, DecisionId, DeliveryId},
+        delivery::Outcome,
+        id::{AttemptId, DecisionId, DeliveryId, ListEntryId},
+        listed::ListEntry,
         privacy::KeyedHash,
     },
     store::{
         Backlog, Ledger, LedgerError, Recorded,
+        counter::Counter,
+        list::{ChangeFilter, ListChange},
         memory::MemoryLedger,
         preference::{PreferenceKey, PreferenceRow, Rewrite},
         record::{
-            AttemptResult, AttemptRow, Claim, DecisionRow, DeliveryRecord, DeliveryResult, Filter,
-            Intent, Page,
+            AttemptResult, AttemptRow, Claim, DecisionFilter, DecisionPage, DecisionRow,
+            DeliveryRecord, DeliveryResult, DeliveryRow, Filter, Intent, Page, VerifiedRow,
         },
     },
 };
@@ -91,6 +95,34 @@ impl Ledger for Moody {
         self.inner.settle_delivery(delivery, result);
     }
 
+    fn settle_outcome(&self, delivery: DeliveryId, outcome: Outcome) {
+        self.inner.settle_outcome(delivery, outcome);
+    }
+
+    fn note_verified(&self, row: VerifiedRow) {
+        self.inner.note_verified(row);
+    }
+
+    async fn record_verified(&self, rows: Vec<VerifiedRow>) -> Result<(), LedgerError> {
+        self.inner.record_verified(rows).await
+    }
+
+    async fn verified(
+        &self,
+        above: Option<KeyedHash>,
+        limit: usize,
+    ) -> Result<Vec<VerifiedRow>, LedgerError> {
+        self.inner.verified(above, limit).await
+    }
+
+    async fn expire_verified(&self, before: u32) -> Result<(), LedgerError> {
+        self.inner.expire_verified(before).await
+    }
+
+    async fn sent(&self, age: Duration, most: usize) -> Result<Vec<DeliveryRow>, LedgerError> {
+        self.inner.sent(age, most).await
+    }
+
     fn record_refusal(&self, decision: DecisionRow, delivery: Option<Intent>) {
         self.inner.record_refusal(decision, delivery);
     }
@@ -137,6 +169,38 @@ impl Ledger for Moody {
         limit: usize,
     ) -> Result<Vec<KeyedHash>, LedgerError> {
         self.inner.people_with_preference(above, limit).await
+    }
+
+    async fn decisions(&self, filter: DecisionFilter) -> Result<DecisionPage, LedgerError> {
+        self.inner.decisions(filter).await
+    }
+
+    async fn change_lists(&self, changes: Vec<ListChange>) -> Result<u64, LedgerError> {
+        self.in_mood(self.inner.change_lists(changes)).await
+    }
+
+    async fn list_entries(
+        &self,
+        above: Option<ListEntryId>,
+        limit: usize,
+    ) -> Result<Vec<ListEntry>, LedgerError> {
+        self.in_mood(self.inner.list_entries(above, limit)).await
+    }
+
+    async fn list_changes(&self, filter: ChangeFilter) -> Result<Vec<ListChange>, LedgerError> {
+        self.inner.list_changes(filter).await
+    }
+
+    async fn keep_counters(&self, counters: Vec<Counter>) -> Result<(), LedgerError> {
+        self.in_mood(self.inner.keep_counters(counters)).await
+    }
+
+    async fn counters(
+        &self,
+        above: Option<[u8; 16]>,
+        limit: usize,
+    ) -> Result<Vec<Counter>, LedgerError> {
+        self.inner.counters(above, limit).await
     }
 
     async fn sweep(&self) -> Result<u64, LedgerError> {

@@ -277,6 +277,7 @@ async fn nobody_is_told_of_the_breakers_of_a_provider_that_is_gone() {
             tenants: std::collections::HashMap::new(),
             directory: Directory::default(),
             guard: dispatcher.policy().guard.clone(),
+            verified_days: 180,
         });
         if minute_first {
             dispatcher.drop_idle();

@@ -9,6 +9,9 @@ use crate::{
     error::Reason,
 };
 
+/// The rule's name.
+pub const RULE: &str = "number_type";
+
 /// The channels of `wanted` that may reach a number of this type.
 pub fn channels(
     kind: NumberType,
@@ -30,7 +33,7 @@ pub fn check(kind: NumberType, wanted: Channels, allowed: Channels) -> Result<()
         return Ok(());
     }
     Err(Refusal {
-        rule: "number_type".into(),
+        rule: RULE.into(),
         reason: Reason::NumberTypeNotAllowed,
         key: "number_type",
         level: kind.as_str().to_owned(),

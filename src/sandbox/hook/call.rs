@@ -28,11 +28,16 @@ struct Token {
 }
 
 impl Call {
-    /// Writes the requests.
+    /// Writes the requests of a telephony hook.
     pub(super) fn new(options: &Options, occasion: &Occasion) -> Result<Self, HookError> {
         let body = body::write(options, occasion).to_string();
-        let mut hook = request(&options.url, "application/json", body)?;
-        let token = match &options.credential {
+        Self::to(&options.url, body, &options.credential)
+    }
+
+    /// Writes the requests of any hook.
+    pub(super) fn to(url: &str, body: String, credential: &Credential) -> Result<Self, HookError> {
+        let mut hook = request(url, "application/json", body)?;
+        let token = match credential {
             Credential::Header { name, value } => {
                 let name: HeaderName = name.parse().map_err(|_| HookError::BadHeader)?;
                 let value = secret_header(value.load().expose_secret());
@@ -45,19 +50,33 @@ impl Call {
         Ok(Self { token, hook })
     }
 
-    /// Makes the call, however long it takes.
-    pub(super) async fn make(mut self, outbound: &Outbound, sent: Sent<'_>) -> Exchange {
-        if let Some(request) = self.token.take() {
-            match fetch_token(outbound, request).await {
-                Ok(bearer) => self.hook.headers.insert(header::AUTHORIZATION, bearer),
-                Err(why) => return Exchange::NoToken(why),
-            };
-        }
-        match outbound.call(self.hook, &WriteGate::default()).await {
+    /// Makes the call of a telephony hook, however long it takes.
+    pub(super) async fn make(self, outbound: &Outbound, sent: Sent<'_>) -> Exchange {
+        match self.answer(outbound).await {
             Ok(answer) => answered(answer, sent),
-            Err(_) => Exchange::Unreachable,
+            Err(NoAnswer::Token(why)) => Exchange::NoToken(why),
+            Err(NoAnswer::Connection) => Exchange::Unreachable,
         }
     }
+
+    /// Makes the call, however long it takes.
+    pub(super) async fn answer(mut self, outbound: &Outbound) -> Result<Answer, NoAnswer> {
+        if let Some(request) = self.token.take() {
+            let bearer = fetch_token(outbound, request).await;
+            let bearer = bearer.map_err(NoAnswer::Token)?;
+            self.hook.headers.insert(header::AUTHORIZATION, bearer);
+        }
+        let answer = outbound.call(self.hook, &WriteGate::default()).await;
+        answer.map_err(|_| NoAnswer::Connection)
+    }
+}
+
+/// Why there is no answer.
+pub(super) enum NoAnswer {
+    /// There is no token, for this reason.
+    Token(&'static str),
+    /// No connection, or a broken one.
+    Connection,
 }
 
 fn request(url: &str, kind: &'static str, body: String) -> Result<Request, HookError> {

@@ -2,6 +2,7 @@
 
 mod body;
 mod call;
+pub mod events;
 mod report;
 
 use std::time::Duration;

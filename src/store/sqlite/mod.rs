@@ -15,10 +15,13 @@
 
 mod checkpoint;
 mod claims;
+mod counters;
 mod fault;
 mod file;
+mod lists;
 mod mark;
 mod op;
+mod outcomes;
 mod preferences;
 mod queue;
 mod read;
@@ -56,24 +59,31 @@ use self::{
 };
 use super::{
     Backlog, CLAIM_LIFE, Ledger, LedgerError, Recorded,
+    counter::{COUNTERS_KEPT, Counter},
+    list::{CHANGES_KEPT, ChangeFilter, ListChange},
     open::OpenError,
     preference::{PreferenceKey, PreferenceRow, Rewrite},
     record::{
-        AttemptResult, AttemptRow, Claim, DecisionRow, DeliveryRecord, DeliveryResult, Filter,
-        Intent, Page,
+        AttemptResult, AttemptRow, Claim, DecisionFilter, DecisionPage, DecisionRow,
+        DeliveryRecord, DeliveryResult, DeliveryRow, Filter, Intent, Page, VerifiedRow,
     },
 };
 use crate::{
     clock::Clock,
     config::ledger::{Ledger as Settings, OnUnavailable},
     domain::{
-        id::{AttemptId, DecisionId, DeliveryId},
+        delivery::Outcome,
+        id::{AttemptId, DecisionId, DeliveryId, ListEntryId},
+        listed::ListEntry,
         privacy::KeyedHash,
     },
 };
 
 /// How long closing waits for the threads to write what is queued.
 const CLOSING: Duration = Duration::from_secs(5);
+
+/// Verified destinations looked at in one step of removing the old ones.
+const VERIFIED_PAGE: usize = 1024;
 
 /// A ledger in a file.
 pub struct SqliteLedger {
@@ -185,6 +195,18 @@ impl Ledger for SqliteLedger {
         self.queue.tell(Op::SettleDelivery(delivery, result));
     }
 
+    fn settle_outcome(&self, delivery: DeliveryId, outcome: Outcome) {
+        self.queue.tell(Op::SettleOutcome(delivery, outcome));
+    }
+
+    fn note_verified(&self, row: VerifiedRow) {
+        self.queue.tell(Op::Verified(Box::new(row)));
+    }
+
+    async fn record_verified(&self, rows: Vec<VerifiedRow>) -> Result<(), LedgerError> {
+        self.upkeep(outcomes::verify_all(rows)).await.map(drop)
+    }
+
     fn record_refusal(&self, decision: DecisionRow, delivery: Option<Intent>) {
         self.queue.tell(Op::Refusal(Box::new((decision, delivery))));
     }
@@ -211,6 +233,12 @@ impl Ledger for SqliteLedger {
             .reader
             .read(move |from| read::decision(from, &tenant, id));
         read.await
+    }
+
+    async fn decisions(&self, filter: DecisionFilter) -> Result<DecisionPage, LedgerError> {
+        self.reader
+            .read(move |from| read::decisions(from, &filter))
+            .await
     }
 
     async fn deliveries(&self, filter: Filter) -> Result<Page, LedgerError> {
@@ -244,6 +272,75 @@ impl Ledger for SqliteLedger {
             .await
     }
 
+    async fn verified(
+        &self,
+        above: Option<KeyedHash>,
+        limit: usize,
+    ) -> Result<Vec<VerifiedRow>, LedgerError> {
+        self.reader
+            .read(move |from| Ok(outcomes::verified(from, above, limit)?))
+            .await
+    }
+
+    async fn expire_verified(&self, before: u32) -> Result<(), LedgerError> {
+        let mut above = None;
+        loop {
+            // Looked for by the reader, so that a table of millions does not hold up the writer.
+            let page = self.verified(above, VERIFIED_PAGE).await?;
+            above = page.last().map(|row| row.phone);
+            let old = page.iter().filter(|row| row.day < before);
+            let old: Vec<_> = old.map(|row| row.phone).collect();
+            if !old.is_empty() {
+                self.upkeep(outcomes::remove(old, before)).await?;
+            }
+            if page.len() < VERIFIED_PAGE {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn sent(&self, age: Duration, most: usize) -> Result<Vec<DeliveryRow>, LedgerError> {
+        let since = DeliveryId::lowest_at(ago(&self.clock, age));
+        self.reader
+            .read(move |from| read::sent(from, since, most))
+            .await
+    }
+
+    async fn change_lists(&self, changes: Vec<ListChange>) -> Result<u64, LedgerError> {
+        self.upkeep(lists::change(changes)).await
+    }
+
+    async fn list_entries(
+        &self,
+        above: Option<ListEntryId>,
+        limit: usize,
+    ) -> Result<Vec<ListEntry>, LedgerError> {
+        self.reader
+            .read(move |from| lists::entries(from, above, limit))
+            .await
+    }
+
+    async fn list_changes(&self, filter: ChangeFilter) -> Result<Vec<ListChange>, LedgerError> {
+        self.reader
+            .read(move |from| lists::changes(from, &filter))
+            .await
+    }
+
+    async fn keep_counters(&self, counters: Vec<Counter>) -> Result<(), LedgerError> {
+        let step = counters::keep(counters, self.clock.unix_ms());
+        self.upkeep(step).await.map(drop)
+    }
+
+    async fn counters(
+        &self,
+        above: Option<[u8; 16]>,
+        limit: usize,
+    ) -> Result<Vec<Counter>, LedgerError> {
+        self.reader
+            .read(move |from| Ok(counters::counters(from, above, limit)?))
+            .await
+    }
+
     async fn sweep(&self) -> Result<u64, LedgerError> {
         let all = DeliveryId::from_bytes([0xff; 16]);
         self.upkeep(upkeep::sweep(all, self.clock.unix_ms())).await
@@ -263,6 +360,12 @@ impl Ledger for SqliteLedger {
         while self.upkeep(upkeep::clear_claims(stale)).await? > 0 {}
         let old = ago(&self.clock, rows);
         while self.upkeep(upkeep::remove_rows(old)).await? > 0 {}
+        let now = self.clock.unix_ms();
+        self.upkeep(lists::remove_expired(now)).await?;
+        let unread = ago(&self.clock, CHANGES_KEPT);
+        while self.upkeep(upkeep::remove_changes(unread)).await? > 0 {}
+        let idle = ago(&self.clock, COUNTERS_KEPT);
+        while self.upkeep(counters::remove(idle)).await? > 0 {}
         Ok(())
     }
 

@@ -5,10 +5,13 @@ use tokio::sync::oneshot;
 
 use super::claims::Claims;
 use crate::{
-    domain::id::{AttemptId, DeliveryId},
+    domain::{
+        delivery::Outcome,
+        id::{AttemptId, DeliveryId},
+    },
     store::{
         LedgerError,
-        record::{AttemptResult, AttemptRow, DecisionRow, DeliveryResult, Intent},
+        record::{AttemptResult, AttemptRow, DecisionRow, DeliveryResult, Intent, VerifiedRow},
     },
 };
 
@@ -25,6 +28,10 @@ pub(super) enum Op {
     SettleAttempt(AttemptId, AttemptResult),
     /// How a delivery went.
     SettleDelivery(DeliveryId, DeliveryResult),
+    /// Whether a delivery's code was used.
+    SettleOutcome(DeliveryId, Outcome),
+    /// A destination was verified.
+    Verified(Box<VerifiedRow>),
     /// A decision, with the delivery it refused.
     Refusal(Box<(DecisionRow, Option<Intent>)>),
     /// A step of upkeep.
@@ -37,7 +44,11 @@ impl Op {
         match self {
             Self::Record(intent) => intent.spool,
             Self::Attempt(_, spools) => *spools,
-            Self::SettleAttempt(..) | Self::SettleDelivery(..) | Self::Refusal(_) => true,
+            Self::SettleAttempt(..)
+            | Self::SettleDelivery(..)
+            | Self::SettleOutcome(..)
+            | Self::Verified(_)
+            | Self::Refusal(_) => true,
             Self::Upkeep(_) => false,
         }
     }
@@ -46,7 +57,12 @@ impl Op {
     pub(super) fn is_row(&self) -> bool {
         match self {
             Self::Record(_) | Self::Attempt(..) | Self::Refusal(_) => true,
-            Self::SettleAttempt(..) | Self::SettleDelivery(..) | Self::Upkeep(_) => false,
+            // A lost one of these leaves a row that says less than it could.
+            Self::SettleAttempt(..)
+            | Self::SettleDelivery(..)
+            | Self::SettleOutcome(..)
+            | Self::Verified(_)
+            | Self::Upkeep(_) => false,
         }
     }
 }

@@ -17,13 +17,24 @@ use crate::{
         LedgerError,
         filter::Pager,
         record::{
-            AttemptResult, AttemptRow, Claim, DecisionRow, DeliveryRecord, DeliveryRow, Filter,
-            Page,
+            AttemptResult, AttemptRow, Claim, DecisionFilter, DecisionPage, DecisionRow,
+            DeliveryRecord, DeliveryRow, Filter, Page,
         },
     },
 };
 
 type Read<T> = Result<T, LedgerError>;
+
+/// The columns of a decision, in the order of [`decision_row`].
+macro_rules! select_decision {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, tenant, rule, key, level, threshold, shadow, until_ms, count, created_ms, deflected ",
+            "FROM decisions ",
+            $rest
+        )
+    };
+}
 
 /// One delivery of a tenant with its attempts.
 pub(super) fn delivery(
@@ -49,11 +60,29 @@ pub(super) fn decision(
     tenant: &str,
     id: DecisionId,
 ) -> Read<Option<DecisionRow>> {
-    let sql = "SELECT id, tenant, rule, key, level, threshold, shadow, until_ms, count, created_ms
-         FROM decisions WHERE id = ?1 AND tenant = ?2";
-    let mut found = from.prepare_cached(sql)?;
+    const SQL: &str = select_decision!("WHERE id = ?1 AND tenant = ?2");
+    let mut found = from.prepare_cached(SQL)?;
     let row = found.query_row((id.as_bytes(), tenant), |row| Ok(decision_row(row)));
     row.optional()?.transpose()
+}
+
+/// A page of decisions, newest first.
+pub(super) fn decisions(from: &Connection, filter: &DecisionFilter) -> Read<DecisionPage> {
+    const SQL: &str = select_decision!("WHERE id >= ?1 AND id < ?2 ORDER BY id DESC");
+    let ids = filter.ids();
+    let mut pager = Pager::new(filter);
+    let mut found = from.prepare_cached(SQL)?;
+    let mut rows = found.query([ids.start.as_bytes(), ids.end.as_bytes()])?;
+    while let Some(row) = rows.next()? {
+        let id = DecisionId::from_bytes(row.get(0)?);
+        if !pager.look(id, || decision_row(row).map(Some))? {
+            break;
+        }
+    }
+    Ok(DecisionPage {
+        decisions: pager.hits,
+        next: pager.next,
+    })
 }
 
 /// A page of deliveries, newest first.
@@ -99,12 +128,28 @@ pub(super) fn claims(from: &Connection, since: DeliveryId) -> Read<Vec<Claim>> {
     Ok(claims)
 }
 
+/// The newest `most` deliveries from this id on whose code may have gone out, oldest first.
+pub(super) fn sent(from: &Connection, since: DeliveryId, most: usize) -> Read<Vec<DeliveryRow>> {
+    let mut found = from.prepare_cached(PAGE)?;
+    let end = DeliveryId::from_bytes([0xff; 16]);
+    let mut rows = found.query([since.as_bytes(), end.as_bytes()])?;
+    let mut sent = Vec::new();
+    while let Some(row) = rows.next()?.filter(|_| sent.len() < most) {
+        let row = delivery_row(row)?;
+        if row.state.may_have_gone_out() {
+            sent.push(row);
+        }
+    }
+    sent.reverse();
+    Ok(sent)
+}
+
 /// The columns of a delivery, in the order of [`delivery_row`].
 macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, tenant, client, reference, phone_hash, phone_mask, country, user_hash, purpose, family, state, ",
-            "reason, decision, outcome, created_ms, updated_ms, claim, fingerprint FROM deliveries ",
+            "reason, decision, outcome, created_ms, updated_ms, claim, fingerprint, trail FROM deliveries ",
             $rest
         )
     };
@@ -114,6 +159,7 @@ const DELIVERY: &str = select!("WHERE id = ?1");
 pub(super) const PAGE: &str = select!("WHERE id >= ?1 AND id < ?2 ORDER BY id DESC");
 pub(super) const CLAIMS: &str = select!("WHERE id >= ?1 AND claim IS NOT NULL ORDER BY id");
 const CLAIM: usize = 16;
+const TRAIL: usize = 18;
 
 fn with_attempts(from: &Connection, row: DeliveryRow) -> Read<DeliveryRecord> {
     let sql = "SELECT ordinal, channel, provider, state, failure, provider_code, message_id, started_ms, took_us
@@ -145,6 +191,7 @@ fn delivery_row(row: &Row<'_>) -> Read<DeliveryRow> {
         outcome: word(row, 13, "outcome", Outcome::from_name)?,
         created_ms: unsigned(row, 14, "created_ms")?,
         updated_ms: unsigned(row, 15, "updated_ms")?,
+        trail: row.get(TRAIL)?,
     })
 }
 
@@ -178,6 +225,7 @@ fn decision_row(row: &Row<'_>) -> Read<DecisionRow> {
         level: row.get(4)?,
         threshold: row.get(5)?,
         shadow: row.get(6)?,
+        deflected: row.get(10)?,
         until_ms: until.map(|_| unsigned(row, 7, "until_ms")).transpose()?,
         count: unsigned(row, 8, "count")?,
         created_ms: unsigned(row, 9, "created_ms")?,

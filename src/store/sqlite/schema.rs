@@ -10,6 +10,8 @@ const STEPS: &[M<'_>] = &[
     M::up(include_str!(
         "../../../migrations/sqlite/0002_preferences.sql"
     )),
+    M::up(include_str!("../../../migrations/sqlite/0003_outcomes.sql")),
+    M::up(include_str!("../../../migrations/sqlite/0004_guard.sql")),
 ];
 
 const MIGRATIONS: Migrations<'_> = Migrations::from_slice(STEPS);
@@ -60,10 +62,14 @@ mod tests {
         let tables: Vec<_> = tables.map(Result::unwrap).collect();
         insta::assert_snapshot!(tables.join("\n"), @"
         attempts: delivery ordinal channel provider state failure provider_code message_id started_ms took_us
-        decisions: id tenant rule key level threshold shadow until_ms count created_ms
-        deliveries: id tenant client reference phone_hash phone_mask country user_hash purpose family state reason decision outcome created_ms updated_ms claim fingerprint
+        decisions: id tenant rule key level threshold shadow until_ms count created_ms deflected
+        deliveries: id tenant client reference phone_hash phone_mask country user_hash purpose family state reason decision outcome created_ms updated_ms claim fingerprint trail
+        guard_counters: key value updated_ms
+        list_changes: id action entry tenant effect kind value masked expires_ms author reason created_ms changed_by changed_ms
+        list_entries: id tenant effect kind value masked expires_ms author reason created_ms
         marks: name value
         preferences: user_hash tenant channels locale line_user line_user_set_by line_user_set_ms set_by set_ms
+        verified: phone_hash tenant day
         ");
     }
 }

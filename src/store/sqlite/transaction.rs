@@ -8,6 +8,7 @@ use super::{
     file::Location,
     mark::Mark,
     op::{Done, Entry, Op},
+    outcomes,
     queue::Queue,
     write::{self, Moves},
 };
@@ -90,6 +91,8 @@ impl Knowledge {
             }
             Op::SettleAttempt(id, result) => moves.settle_attempt(to, *id, result)?,
             Op::SettleDelivery(id, result) => moves.settle_delivery(to, claims, *id, result)?,
+            Op::SettleOutcome(id, outcome) => outcomes::settle(to, *id, *outcome)?,
+            Op::Verified(row) => outcomes::verify(to, row)?,
             Op::Refusal(refusal) => write::refusal(to, claims, &refusal.0, refusal.1.as_ref())?,
             Op::Upkeep(step) => Done::Changed(step(to, claims)?),
         };

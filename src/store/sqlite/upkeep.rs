@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{mark, op::Step, write::execute};
 use crate::domain::{
     delivery::State,
-    id::{DecisionId, DeliveryId},
+    id::{DecisionId, DeliveryId, ListChangeId},
 };
 
 /// Rows changed in one step: about a millisecond of the writer's time.
@@ -96,6 +96,14 @@ pub(super) fn remove_rows(before_ms: u64) -> Step {
         let attempts = remove(to, "attempts", "delivery", delivery.as_bytes())?;
         let decisions = remove(to, "decisions", "id", decision.as_bytes())?;
         Ok((deliveries + attempts + decisions) as u64)
+    })
+}
+
+/// Removes the oldest traces of changes of the lists; the count is zero once none is left.
+pub(super) fn remove_changes(before_ms: u64) -> Step {
+    Box::new(move |to, _| {
+        let change = ListChangeId::lowest_at(before_ms);
+        Ok(remove(to, "list_changes", "id", change.as_bytes())? as u64)
     })
 }
 

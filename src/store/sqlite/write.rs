@@ -65,8 +65,8 @@ pub(super) fn refusal(
     decision: &DecisionRow,
     delivery: Option<&Intent>,
 ) -> rusqlite::Result<Done> {
-    const SQL: &str = "INSERT OR REPLACE INTO decisions (id, tenant, rule, key, level, threshold, shadow, until_ms, count, created_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    const SQL: &str = "INSERT OR REPLACE INTO decisions (id, tenant, rule, key, level, threshold, shadow, until_ms, count, created_ms, deflected)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
     let row = params![
         decision.id.as_bytes(),
         decision.tenant,
@@ -78,6 +78,7 @@ pub(super) fn refusal(
         decision.until_ms.map(integer),
         integer(decision.count),
         integer(decision.created_ms),
+        decision.deflected,
     ];
     execute(to, SQL, row)?;
     if let Some(intent) = delivery {
@@ -102,8 +103,8 @@ fn insert_delivery(
     claim: Option<ClaimKey>,
 ) -> rusqlite::Result<usize> {
     const SQL: &str = "INSERT INTO deliveries (id, tenant, client, reference, phone_hash, phone_mask, country, user_hash, purpose, family,
-             state, reason, decision, outcome, created_ms, updated_ms, claim, fingerprint)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+             state, reason, decision, outcome, created_ms, updated_ms, claim, fingerprint, trail)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
          ON CONFLICT DO NOTHING";
     let row = &intent.delivery;
     let values = params![
@@ -125,6 +126,7 @@ fn insert_delivery(
         integer(row.updated_ms),
         claim.map(|KeyedHash(claim)| claim),
         claim.map(|_| intent.fingerprint.0),
+        row.trail,
     ];
     execute(to, SQL, values)
 }
@@ -160,7 +162,8 @@ impl Moves {
     pub(super) fn new() -> Self {
         let attempt = "UPDATE attempts SET state = ?3, failure = ?4, provider_code = ?5, message_id = ?6, took_us = ?7
              WHERE delivery = ?1 AND ordinal = ?2 AND state IN";
-        let delivery = "UPDATE deliveries SET state = ?2, reason = ?3, updated_ms = ?4 WHERE id = ?1 AND state IN";
+        let delivery = "UPDATE deliveries SET state = ?2, reason = ?3, updated_ms = ?4, decision = coalesce(?5, decision), trail = coalesce(?6, trail)
+             WHERE id = ?1 AND state IN";
         let sql = |update: &str, to| format!("{update} ({})", before(to));
         Self {
             attempt: State::ALL.map(|to| sql(attempt, to)),
@@ -198,7 +201,15 @@ impl Moves {
     ) -> rusqlite::Result<Done> {
         let state = result.state.as_str();
         let reason = result.reason.map(Reason::as_str);
-        let values = params![id.as_bytes(), state, reason, integer(result.updated_ms)];
+        let decision = result.decision.as_ref().map(DecisionId::as_bytes);
+        let values = params![
+            id.as_bytes(),
+            state,
+            reason,
+            integer(result.updated_ms),
+            decision,
+            result.trail,
+        ];
         execute(to, &self.delivery[place(result.state)], values)?;
         if result.release_claim {
             release(to, claims, id, result.state)?;

@@ -120,6 +120,7 @@ pub(in crate::store) fn intent(clock: &Clock) -> Intent {
             reason: None,
             decision: None,
             outcome: Outcome::Unknown,
+            trail: None,
             created_ms: clock.unix_ms(),
             updated_ms: clock.unix_ms(),
         },
@@ -167,6 +168,7 @@ pub(in crate::store) fn decision(clock: &Clock) -> DecisionRow {
         level: "1".to_owned(),
         threshold: "0".to_owned(),
         shadow: false,
+        deflected: false,
         until_ms: None,
         count: 1,
         created_ms: clock.unix_ms(),
@@ -203,8 +205,10 @@ pub(in crate::store) fn result(state: State, release_claim: bool) -> DeliveryRes
     DeliveryResult {
         state,
         reason: (state == State::Failed).then_some(Reason::ProvidersFailed),
+        decision: None,
         updated_ms: START + 500,
         release_claim,
+        trail: None,
     }
 }
 

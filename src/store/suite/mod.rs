@@ -1,6 +1,8 @@
 //! The questions that every ledger must answer alike, asked of each back end.
 
 pub(super) mod bench;
+mod guard;
+mod outcomes;
 mod preferences;
 mod reading;
 mod upkeep;

@@ -6,10 +6,13 @@ use tollgate::{
     clock::Clock,
     error::fault::Fault,
     pb::v1::{
-        DeletePreferenceRequest, Delivery, DeliveryFilter, ExplainRouteRequest,
-        ExplainRouteResponse, GetDeliveryRequest, GetPreferenceRequest, ListDeliveriesRequest,
-        ListDeliveriesResponse, Passcode, Preference, Recipient, SendOtpRequest, SendOtpResponse,
-        SetPreferenceRequest, otp_service_client::OtpServiceClient,
+        BlockRequest, Decision, DeletePreferenceRequest, Delivery, DeliveryFilter,
+        ExplainRouteRequest, ExplainRouteResponse, GetDeliveryRequest, GetPreferenceRequest,
+        GetStandingRequest, GetStandingResponse, ListBlocksRequest, ListBlocksResponse,
+        ListDecisionsRequest, ListDeliveriesRequest, ListDeliveriesResponse, ListEntry, Passcode,
+        Preference, Recipient, ReportOutcomeRequest, ReportOutcomeResponse, SendOtpRequest,
+        SendOtpResponse, SetPreferenceRequest, UnblockRequest,
+        guard_service_client::GuardServiceClient, otp_service_client::OtpServiceClient,
         preference_service_client::PreferenceServiceClient,
     },
 };
@@ -22,6 +25,7 @@ use super::plan::TENANT;
 pub(crate) struct Client {
     service: OtpServiceClient<Channel>,
     preferences: PreferenceServiceClient<Channel>,
+    guard: GuardServiceClient<Channel>,
     token: String,
 }
 
@@ -30,7 +34,8 @@ impl Client {
     pub(crate) fn new(channel: Channel, token: &str) -> Self {
         Self {
             service: OtpServiceClient::new(channel.clone()),
-            preferences: PreferenceServiceClient::new(channel),
+            preferences: PreferenceServiceClient::new(channel.clone()),
+            guard: GuardServiceClient::new(channel),
             token: token.to_owned(),
         }
     }
@@ -52,6 +57,15 @@ impl Client {
             .metadata_mut()
             .insert("grpc-timeout", time.parse().unwrap());
         let answer = self.service.clone().send_otp(request).await;
+        answer.map(tonic::Response::into_inner)
+    }
+
+    pub(crate) async fn report(
+        &self,
+        report: ReportOutcomeRequest,
+    ) -> Result<ReportOutcomeResponse, Status> {
+        let mut service = self.service.clone();
+        let answer = service.report_outcome(self.request(report)).await;
         answer.map(tonic::Response::into_inner)
     }
 
@@ -129,6 +143,44 @@ impl Client {
         let mut service = self.preferences.clone();
         let answer = service.delete_preference(self.request(request)).await?;
         Ok(answer.into_inner().deleted)
+    }
+
+    pub(crate) async fn standing(
+        &self,
+        request: GetStandingRequest,
+    ) -> Result<GetStandingResponse, Status> {
+        let mut guard = self.guard.clone();
+        let answer = guard.get_standing(self.request(request)).await;
+        answer.map(tonic::Response::into_inner)
+    }
+
+    pub(crate) async fn block(&self, request: BlockRequest) -> Result<Vec<ListEntry>, Status> {
+        let answer = self.guard.clone().block(self.request(request)).await?;
+        Ok(answer.into_inner().entries)
+    }
+
+    pub(crate) async fn unblock(&self, request: UnblockRequest) -> Result<Vec<ListEntry>, Status> {
+        let answer = self.guard.clone().unblock(self.request(request)).await?;
+        Ok(answer.into_inner().entries)
+    }
+
+    pub(crate) async fn blocks(
+        &self,
+        request: ListBlocksRequest,
+    ) -> Result<ListBlocksResponse, Status> {
+        let answer = self.guard.clone().list_blocks(self.request(request)).await;
+        answer.map(tonic::Response::into_inner)
+    }
+
+    /// A page of decisions, and where the next one begins.
+    pub(crate) async fn decisions(
+        &self,
+        request: ListDecisionsRequest,
+    ) -> Result<(Vec<Decision>, String), Status> {
+        let mut guard = self.guard.clone();
+        let answer = guard.list_decisions(self.request(request)).await?;
+        let page = answer.into_inner();
+        Ok((page.decisions, page.next_page_token))
     }
 
     fn request<T>(&self, message: T) -> Request<T> {

@@ -246,7 +246,11 @@ fn config(ledger: &str, twilio: &Twilio) -> Value {
             json!([TENANT]),
             json!(["SendOtp", "GetDelivery", "ListDeliveries"]),
         ),
-        client("adapter", json!(["*"]), json!(["SendOtp", "ExplainRoute"])),
+        client(
+            "adapter",
+            json!(["*"]),
+            json!(["SendOtp", "ReportOutcome", "ExplainRoute"]),
+        ),
     ];
     let tenant = json!({
         "countries": { "allow": ["US", "GB", "JP"] },

@@ -71,7 +71,7 @@ public: {{ listen: '127.0.0.1:0' }}
 grpc:
   listen: '127.0.0.1:0'
   clients:
-    - {{ name: tests, token: {{ env: GRPC_TOKEN }}, tenants: ['*'], methods: [SendOtp, GetDelivery, ListDeliveries, ExplainRoute] }}
+    - {{ name: tests, token: {{ env: GRPC_TOKEN }}, tenants: ['*'], methods: [SendOtp, GetDelivery, ListDeliveries, ExplainRoute, GetStanding, Block, Unblock, ListBlocks, ListDecisions] }}
     - {{ name: adapter, token: {{ env: GATEWAY_TOKEN }}, tenants: ['*'], methods: [SendOtp] }}
 admin: {{ listen: '127.0.0.1:0' }}
 ledger: {{ url: 'sqlite://{ledger}' }}

@@ -2,6 +2,7 @@
 
 mod callers;
 mod endings;
+mod events;
 mod hooks;
 mod support;
 mod tokens;

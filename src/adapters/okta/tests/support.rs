@@ -23,6 +23,7 @@ use crate::{
         okta::{
             answer::Class,
             door::{OktaDoor, Surroundings, router},
+            events::Became,
             jwks::Pace,
             observer::Observer,
             profile::Lookup,
@@ -34,7 +35,7 @@ use crate::{
     error::fault::Fault,
     outbound::{Outbound, WriteGate},
     pb::v1::{
-        self, SendOtpRequest, SendOtpResponse,
+        self, ReportOutcomeRequest, ReportOutcomeResponse, SendOtpRequest, SendOtpResponse,
         otp_service_client::OtpServiceClient,
         otp_service_server::{OtpService, OtpServiceServer},
     },
@@ -71,6 +72,7 @@ pub(super) struct FakeGateway(Arc<Scripted>);
 struct Scripted {
     script: Mutex<Script>,
     asked: Mutex<Vec<(SendOtpRequest, Option<String>)>>,
+    reported: Mutex<Vec<ReportOutcomeRequest>>,
     arrival: Notify,
 }
 
@@ -79,6 +81,7 @@ impl FakeGateway {
         Self(Arc::new(Scripted {
             script: Mutex::new(Script::Accept),
             asked: Mutex::default(),
+            reported: Mutex::default(),
             arrival: Notify::new(),
         }))
     }
@@ -91,6 +94,11 @@ impl FakeGateway {
     pub(super) fn asked(&self) -> Vec<SendOtpRequest> {
         let asked = lock(&self.0.asked);
         asked.iter().map(|(request, _)| request.clone()).collect()
+    }
+
+    /// What was reported so far.
+    pub(super) fn reported(&self) -> Vec<ReportOutcomeRequest> {
+        lock(&self.0.reported).clone()
     }
 
     /// `grpc-timeout` of the last request.
@@ -193,6 +201,24 @@ impl OtpService for FakeGateway {
         panic!("the adapter asked for ListDeliveries")
     }
 
+    async fn report_outcome(
+        &self,
+        request: tonic::Request<ReportOutcomeRequest>,
+    ) -> Result<tonic::Response<ReportOutcomeResponse>, Status> {
+        lock(&self.0.reported).push(request.into_inner());
+        self.0.arrival.notify_one();
+        let script = lock(&self.0.script).clone();
+        match script {
+            Script::Refuse(fault) => Err(fault.into()),
+            Script::Status(code) => Err(Status::new(code, "not ours")),
+            Script::Hang => std::future::pending().await,
+            Script::Panic => panic!("a bug, as the test wants it"),
+            Script::Accept | Script::Doubt | Script::Lost | Script::HangBefore | Script::Gone => {
+                Ok(tonic::Response::new(ReportOutcomeResponse::default()))
+            }
+        }
+    }
+
     async fn explain_route(
         &self,
         _: tonic::Request<v1::ExplainRouteRequest>,
@@ -236,6 +262,12 @@ impl Observer for Counted {
     fn profile(&self, tenant: &str, lookup: Lookup) {
         self.note(format!("{tenant} profile {}", lookup.as_str()));
     }
+
+    fn events(&self, tenant: &str, became: Became, count: u64) {
+        self.note(format!("{tenant} {count} {}", became.as_str()));
+    }
+
+    fn events_waiting(&self, _: usize) {}
 
     fn unauthenticated(&self) {
         self.note("unauthenticated");

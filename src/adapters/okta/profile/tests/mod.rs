@@ -17,7 +17,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::org::Org;
 use super::{Around, Lookup, Profiles, attributes::Profile, settings::Settings};
 use crate::{
-    adapters::okta::{answer::Class, observer::Observer},
+    adapters::okta::{answer::Class, events::Became, observer::Observer},
     clock::{Clock, Manual},
     config::{
         self,
@@ -179,6 +179,8 @@ impl Observer for Tally {
     fn previewed(&self, _: &str) {}
     fn unknown_channel(&self, _: &str) {}
     fn unknown_request_type(&self, _: &str) {}
+    fn events(&self, _: &str, _: Became, _: u64) {}
+    fn events_waiting(&self, _: usize) {}
     fn unauthenticated(&self) {}
     fn shed(&self, _: &str) {}
     fn unreadable(&self, _: &str) {}

@@ -1,5 +1,7 @@
 //! A ledger that lives and dies with the process: for tests, and for trying Tollgate out.
 
+mod guard;
+
 use std::{
     collections::{BTreeMap, HashMap, btree_map::Entry},
     ops::Bound,
@@ -9,20 +11,24 @@ use std::{
 
 use async_trait::async_trait;
 
+use self::guard::GuardTables;
 use super::{
     Backlog, ClaimKey, Ledger, LedgerError, Recorded,
+    counter::{COUNTERS_KEPT, Counter},
     filter::Pager,
+    list::{ChangeFilter, ListChange},
     preference::{PreferenceKey, PreferenceRow, Rewrite},
     record::{
-        AttemptResult, AttemptRow, Claim, DecisionRow, DeliveryRecord, DeliveryResult, Filter,
-        Intent, Page,
+        AttemptResult, AttemptRow, Claim, DecisionFilter, DecisionPage, DecisionRow,
+        DeliveryRecord, DeliveryResult, DeliveryRow, Filter, Intent, Page, VerifiedRow,
     },
 };
 use crate::{
     clock::Clock,
     domain::{
-        delivery::State,
-        id::{AttemptId, DecisionId, DeliveryId},
+        delivery::{Outcome, State},
+        id::{AttemptId, DecisionId, DeliveryId, ListEntryId},
+        listed::ListEntry,
         privacy::KeyedHash,
     },
 };
@@ -42,6 +48,8 @@ struct Tables {
     claims: HashMap<ClaimKey, DeliveryId>,
     decisions: BTreeMap<DecisionId, DecisionRow>,
     preferences: BTreeMap<KeyedHash, (String, PreferenceRow)>,
+    verified: BTreeMap<KeyedHash, VerifiedRow>,
+    guard: GuardTables,
 }
 
 struct Kept {
@@ -131,11 +139,34 @@ impl Tables {
         if moves(row.state, result.state) {
             row.state = result.state;
             row.reason = result.reason;
+            row.decision = result.decision.or(row.decision);
             row.updated_ms = result.updated_ms;
+            if result.trail.is_some() {
+                row.trail.clone_from(&result.trail);
+            }
         }
         if result.release_claim && row.state == result.state {
             let claim = kept.claim.take();
             self.forget(claim);
+        }
+    }
+
+    fn settle_outcome(&mut self, id: DeliveryId, outcome: Outcome) {
+        if let Some(kept) = self.deliveries.get_mut(&id) {
+            let row = &mut kept.record.row;
+            row.outcome = row.outcome.after(outcome);
+        }
+    }
+
+    fn verify(&mut self, row: VerifiedRow) {
+        let full = self.verified.len() >= ROWS;
+        match self.verified.entry(row.phone) {
+            Entry::Occupied(mut known) => {
+                let day = known.get().day.max(row.day);
+                known.get_mut().day = day;
+            }
+            Entry::Vacant(_) if full => {}
+            Entry::Vacant(free) => drop(free.insert(row)),
         }
     }
 
@@ -219,6 +250,22 @@ impl Ledger for MemoryLedger {
         self.tables().settle_delivery(delivery, &result);
     }
 
+    fn settle_outcome(&self, delivery: DeliveryId, outcome: Outcome) {
+        self.tables().settle_outcome(delivery, outcome);
+    }
+
+    fn note_verified(&self, row: VerifiedRow) {
+        self.tables().verify(row);
+    }
+
+    async fn record_verified(&self, rows: Vec<VerifiedRow>) -> Result<(), LedgerError> {
+        let mut tables = self.tables();
+        for row in rows {
+            tables.verify(row);
+        }
+        Ok(())
+    }
+
     fn record_refusal(&self, decision: DecisionRow, delivery: Option<Intent>) {
         let mut tables = self.tables();
         tables.decisions.insert(decision.id, decision);
@@ -247,6 +294,23 @@ impl Ledger for MemoryLedger {
     ) -> Result<Option<DecisionRow>, LedgerError> {
         let found = self.tables().decisions.get(&id).cloned();
         Ok(found.filter(|decision| decision.tenant == tenant))
+    }
+
+    async fn decisions(&self, filter: DecisionFilter) -> Result<DecisionPage, LedgerError> {
+        let tables = self.tables();
+        let mut pager = Pager::new(&filter);
+        let ids = filter.ids();
+        if ids.start < ids.end {
+            for (id, decision) in tables.decisions.range(ids).rev() {
+                if !pager.look(*id, || Ok(Some(decision.clone())))? {
+                    break;
+                }
+            }
+        }
+        Ok(DecisionPage {
+            decisions: pager.hits,
+            next: pager.next,
+        })
     }
 
     async fn deliveries(&self, filter: Filter) -> Result<Page, LedgerError> {
@@ -293,6 +357,63 @@ impl Ledger for MemoryLedger {
         Ok(users.take(limit).map(|(user, _)| *user).collect())
     }
 
+    async fn verified(
+        &self,
+        above: Option<KeyedHash>,
+        limit: usize,
+    ) -> Result<Vec<VerifiedRow>, LedgerError> {
+        let tables = self.tables();
+        let from = above.map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = tables.verified.range((from, Bound::Unbounded));
+        Ok(rows.take(limit).map(|(_, row)| row.clone()).collect())
+    }
+
+    async fn expire_verified(&self, before: u32) -> Result<(), LedgerError> {
+        self.tables().verified.retain(|_, row| row.day >= before);
+        Ok(())
+    }
+
+    async fn sent(&self, age: Duration, most: usize) -> Result<Vec<DeliveryRow>, LedgerError> {
+        let from = DeliveryId::lowest_at(self.ago(age));
+        let tables = self.tables();
+        let rows = tables.deliveries.range(from..).rev();
+        let rows = rows.map(|(_, kept)| &kept.record.row);
+        let sent = rows.filter(|row| row.state.may_have_gone_out()).take(most);
+        let mut sent: Vec<_> = sent.cloned().collect();
+        sent.reverse();
+        Ok(sent)
+    }
+
+    async fn change_lists(&self, changes: Vec<ListChange>) -> Result<u64, LedgerError> {
+        Ok(self.tables().guard.change(changes))
+    }
+
+    async fn list_entries(
+        &self,
+        above: Option<ListEntryId>,
+        limit: usize,
+    ) -> Result<Vec<ListEntry>, LedgerError> {
+        Ok(self.tables().guard.entries(above, limit))
+    }
+
+    async fn list_changes(&self, filter: ChangeFilter) -> Result<Vec<ListChange>, LedgerError> {
+        Ok(self.tables().guard.changes(&filter))
+    }
+
+    async fn keep_counters(&self, counters: Vec<Counter>) -> Result<(), LedgerError> {
+        let now = self.clock.unix_ms();
+        self.tables().guard.keep(counters, now);
+        Ok(())
+    }
+
+    async fn counters(
+        &self,
+        above: Option<[u8; 16]>,
+        limit: usize,
+    ) -> Result<Vec<Counter>, LedgerError> {
+        Ok(self.tables().guard.counters(above, limit))
+    }
+
     async fn sweep(&self) -> Result<u64, LedgerError> {
         let now = self.clock.unix_ms();
         let all = DeliveryId::from_bytes([0xff; 16]);
@@ -321,6 +442,7 @@ impl Ledger for MemoryLedger {
         tables.clear_claims(stale.max(DeliveryId::lowest_at(old)));
         tables.deliveries = tables.deliveries.split_off(&DeliveryId::lowest_at(old));
         tables.decisions = tables.decisions.split_off(&DecisionId::lowest_at(old));
+        tables.guard.expire(now, self.ago(COUNTERS_KEPT));
         Ok(())
     }
 
