@@ -30,7 +30,7 @@ pub struct Guard {
     pub budgets: Budgets,
     /// What a day may cost.
     pub money: Money,
-    /// What is offered in place of an SMS or a call that a budget or the money forbids.
+    /// What is offered in place of an SMS or a call that a budget forbids.
     pub deflect: Deflect,
     /// Networks that many people share, such as an office's own: `203.0.113.0/24`, or one address.
     pub shared_networks: Vec<Network>,
@@ -223,7 +223,7 @@ pub struct Money {
     pub unknown_price: Price,
 }
 
-/// What is offered in place of an SMS or a call that a budget or the money forbids.
+/// What is offered in place of an SMS or a call that a budget forbids.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Deflect {

@@ -103,10 +103,11 @@ const EPOCH_MS: u64 = 1_767_225_600_000;
 const SNAPSHOT_EVERY: u64 = 10_000;
 /// Most entries written down at once, as when it serves.
 const SNAPSHOT_MOST: usize = 100_000;
-/// How often room is made for keys, and after how many times idle ones are dropped. When it serves both are done more often;
-/// which keys there are in between decides nothing.
-const UPKEEP_EVERY: u64 = 60_000;
-const IDLE_AFTER: u64 = 10;
+/// For how long before a restart that is done. What changed before is long written down by then, and so comes with the first.
+const SNAPSHOTS_FOR: u64 = 3_600_000;
+/// How often room is made for keys and idle ones are dropped. When it serves both are done more often; which keys there
+/// are in between decides nothing.
+const UPKEEP_EVERY: u64 = 600_000;
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -142,6 +143,7 @@ impl<'a> Stage<'a> {
     fn new(order: &Order<'a>) -> Result<Self, Stopped> {
         let time = Manual::at(EPOCH_MS);
         let clock = Clock::from_source(time.clone());
+        let restart_at = order.restart_at.map(millis);
         let keys = PrivacyKeys::new([&b"a replay meets nobody's number"[..]]);
         let keys = keys.expect("there is a key");
         let guard = Guard::new(order.config, &keys, &clock);
@@ -160,9 +162,9 @@ impl<'a> Stage<'a> {
             known: HashSet::new(),
             tally: Tally::default(),
             now: 0,
-            next_snapshot: SNAPSHOT_EVERY,
+            next_snapshot: first_snapshot(restart_at),
             next_upkeep: UPKEEP_EVERY,
-            restart_at: order.restart_at.map(millis),
+            restart_at,
         })
     }
 
@@ -277,15 +279,20 @@ impl<'a> Stage<'a> {
 
     fn upkeep(&mut self) {
         self.guard.upkeep();
-        if self.next_upkeep.is_multiple_of(UPKEEP_EVERY * IDLE_AFTER) {
-            self.guard.drop_idle();
-        }
+        self.guard.drop_idle();
         self.next_upkeep += UPKEEP_EVERY;
     }
 
     fn snapshot(&mut self) {
-        for kept in self.guard.changed(SNAPSHOT_MOST) {
-            self.kept.insert(kept.key, kept.value);
+        let first = self.kept.is_empty();
+        loop {
+            let changed = self.guard.changed(SNAPSHOT_MOST);
+            let more = first && !changed.is_empty();
+            let changed = changed.into_iter();
+            self.kept.extend(changed.map(|kept| (kept.key, kept.value)));
+            if !more {
+                return;
+            }
         }
     }
 
@@ -307,6 +314,12 @@ impl<'a> Stage<'a> {
     fn today(&self) -> u32 {
         u32::try_from(self.clock.unix_ms() / DAY_MS).unwrap_or(u32::MAX)
     }
+}
+
+/// The first moment at which state is written down.
+fn first_snapshot(restart_at: Option<u64>) -> u64 {
+    let from = restart_at.unwrap_or_default().saturating_sub(SNAPSHOTS_FOR);
+    (from / SNAPSHOT_EVERY + 1) * SNAPSHOT_EVERY
 }
 
 /// Who it was: the user, or where nobody is named, the number.
