@@ -137,6 +137,7 @@ impl Crowd {
             purpose,
             channels: Channels::ALL,
             opted_in: Channels::NONE,
+            charged: false,
         };
         let admission = self.guard.admit(&request);
         anyhow::ensure!(

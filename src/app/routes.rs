@@ -4,11 +4,13 @@ use crate::{
     channels::directory::{Configured, Directory, Problems},
     config::{
         Config,
+        guard::Mode,
         routes::{Pick, Route},
         tenants::Tenant,
         values::ChannelName,
     },
     domain::{channel::Channel, price::Prices},
+    guard,
 };
 
 /// Names every route that no message could take as it says.
@@ -18,9 +20,10 @@ pub(super) fn check(config: &Config, directory: &Directory) -> Result<(), Proble
         problems.extend(mute(path, route, directory));
         problems.extend(priceless(path, route, directory));
     });
-    let tenants = config.tenants.iter();
-    problems
-        .extend(tenants.filter_map(|(name, tenant)| strangers(config, name, tenant, directory)));
+    for (name, tenant) in &config.tenants {
+        problems.extend(strangers(config, name, tenant, directory));
+        problems.extend(unpriced(config, name, tenant, directory));
+    }
     if problems.is_empty() {
         Ok(())
     } else {
@@ -76,6 +79,61 @@ fn priceless(path: &str, route: &Route, directory: &Directory) -> Option<(String
     Some((format!("{path}.pick"), problem))
 }
 
+/// The routes that serve a tenant.
+fn serving<'a>(
+    config: &'a Config,
+    name: &'a String,
+    tenant: &'a Tenant,
+) -> impl Iterator<Item = &'a Route> {
+    let routes = if tenant.routes.is_empty() {
+        &config.routes
+    } else {
+        &tenant.routes
+    };
+    let routes = routes.iter();
+    routes.filter(|route| route.tenants.is_empty() || route.tenants.contains(name))
+}
+
+/// A cap on money holds nothing where a message by SMS or voice counts as free because nobody said what it costs.
+fn unpriced(
+    config: &Config,
+    name: &String,
+    tenant: &Tenant,
+    directory: &Directory,
+) -> Option<(String, String)> {
+    let (path, money) = match &tenant.guard.money {
+        Some(money) => (format!("tenants.{name}.guard.money"), money),
+        None => ("guard.money".to_owned(), &config.guard.money),
+    };
+    let caps = [money.per_day, money.per_country_day];
+    let capped = caps.iter().any(Option::is_some) || !money.countries.is_empty();
+    if !capped || money.mode == Mode::Disabled || money.unknown_price.0.millionths() > 0 {
+        return None;
+    }
+    let routes = serving(config, name, tenant);
+    let paid = routes.filter(|route| guard::settings::pays(Channel::from(route.channel)));
+    let mut unknown = paid.flat_map(|route| {
+        let channel = Channel::from(route.channel);
+        let free = tried(route, directory).filter(move |one| !is_priced(one, channel, route));
+        free.map(move |one| (one, channel))
+    });
+    let (provider, channel) = unknown.next()?;
+    let problem = format!(
+        "cannot hold, as provider {} does not say what a message costs: add prices.{}.default to it, or set unknown_price",
+        provider.name,
+        channel.as_str()
+    );
+    Some((path, problem))
+}
+
+/// Whether the price of each message that a route may give a provider is known.
+fn is_priced(provider: &Configured, channel: Channel, route: &Route) -> bool {
+    let prices = provider.prices(channel);
+    let mut countries = route.countries.iter();
+    prices.default.is_some()
+        || !route.countries.is_empty() && countries.all(|one| prices.of(Some(one.0)).is_some())
+}
+
 /// A tenant that wants LINE, and takes nobody's word for a LINE user id, needs a provider that finds people otherwise.
 fn strangers(
     config: &Config,
@@ -87,18 +145,8 @@ fn strangers(
     if !wants_line || tenant.line.user_id_from.is_some() {
         return None;
     }
-    let routes = if tenant.routes.is_empty() {
-        &config.routes
-    } else {
-        &tenant.routes
-    };
-    let serves = |route: &&Route| {
-        let is_line = route.channel == ChannelName::Line;
-        is_line && (route.tenants.is_empty() || route.tenants.contains(name))
-    };
-    let mut providers = routes
-        .iter()
-        .filter(serves)
+    let mut providers = serving(config, name, tenant)
+        .filter(|route| route.channel == ChannelName::Line)
         .flat_map(|route| tried(route, directory))
         .peekable();
     providers.peek()?;

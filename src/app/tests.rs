@@ -88,6 +88,41 @@ async fn the_cheapest_cannot_be_picked_where_no_price_is_known() {
 }
 
 #[tokio::test]
+async fn a_cap_on_money_wants_prices() {
+    let build = async |prices: &str, money: &str, route: &str| {
+        let providers = format!("a: {{ kind: stub, channels: [sms, line]{prices} }}");
+        let tenant = format!("countries: {{ allow: [US] }}, guard: {{ money: {{ {money} }} }}");
+        build_with(&providers, &tenant, route).await
+    };
+    let sms = "{ channel: sms, try: [a] }";
+    let refused = build("", "per_day: 10", sms).await;
+    let problem = refused.err().expect("it must be refused").to_string();
+    assert_eq!(
+        problem,
+        "tenants.acme.guard.money: cannot hold, as provider a does not say what a message costs: \
+         add prices.sms.default to it, or set unknown_price"
+    );
+    let partly = ", prices: { sms: { US: 0.01 } }";
+    assert!(build(partly, "countries: { US: 5 }", sms).await.is_err());
+    let us = "{ channel: sms, countries: [US], try: [a] }";
+    for (prices, money, route) in [
+        (partly, "per_day: 10", us),
+        (", prices: { sms: { default: 0 } }", "per_day: 10", sms),
+        ("", "per_day: 10, unknown_price: 0.1", sms),
+        ("", "per_day: 10, mode: disabled", sms),
+        ("", "unknown_price: 0", sms),
+        (
+            ", prices: { sms: { default: 0.01 } }",
+            "per_day: 10",
+            "{ channel: sms, try: [a] }, { channel: line, try: [a] }",
+        ),
+    ] {
+        let built = build(prices, money, route).await;
+        assert!(built.is_ok(), "{prices} {money} {route}: {:?}", built.err());
+    }
+}
+
+#[tokio::test]
 async fn a_tenant_that_wants_line_says_whose_word_an_id_is_taken_on() {
     let line = "line: { kind: line, channel_access_token: { env: LINE_TOKEN } }";
     let stub = "stub: { kind: stub, channels: [sms, line] }";

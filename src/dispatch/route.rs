@@ -75,6 +75,7 @@ pub(super) fn guard_request<'a>(
         purpose: request.purpose,
         channels,
         opted_in: opted_in.iter().copied().collect(),
+        charged: false,
     }
 }
 

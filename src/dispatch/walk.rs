@@ -13,7 +13,7 @@ use crate::{
         channel::Channel, delivery::State, failure::Failure, id::AttemptId, privacy::Private,
     },
     error::Reason,
-    guard,
+    guard::{self, Charged},
     messages::{
         catalog::{Broken, Occasion},
         segments,
@@ -97,6 +97,8 @@ struct Walk<'a> {
     doubtful: bool,
     /// What the guard is asked before each message.
     asked: guard::Request<'a>,
+    /// What the attempt that is about to begin was charged.
+    charged: Charged,
     /// The refusal behind a deflection, or the first one of a message.
     refused: Option<Refused>,
     left: Left,
@@ -137,6 +139,7 @@ impl Dispatcher {
             repeat: None,
             doubtful: false,
             asked: route::guard_request(request, tenant, admitted.wanted, hashes),
+            charged: Charged::default(),
             refused: admitted.refused,
             left: Left::Done,
         };
@@ -212,6 +215,7 @@ impl<'a> Walk<'a> {
     /// Asks the guard for a message on a step's channel, and puts it into the budgets. A refusal takes the channel out for
     /// the rest of the delivery. A step that is made once more is the same message, and is paid.
     fn pay(&mut self, asked: &Asked<'_>) -> bool {
+        self.charged = Charged::default();
         if self.repeat.is_some() {
             return true;
         }
@@ -225,7 +229,9 @@ impl<'a> Walk<'a> {
         for refusal in &charged.shadowed {
             by.note_shadow(tenant, refusal);
         }
-        let Some(refusal) = charged.refusal else {
+        self.asked.charged |= charged.trail.is_charged();
+        self.charged = charged;
+        let Some(refusal) = self.charged.refusal.take() else {
             return true;
         };
         let refused = by.note_refusal(tenant, refusal);
@@ -248,8 +254,14 @@ impl<'a> Walk<'a> {
         };
         match self.permit(id, asked.step).await {
             Permission::Send => {}
-            Permission::Refused => return Ok(Some(Left::Unrecorded)),
-            Permission::Elsewhere(outcome) => return Err(outcome),
+            Permission::Refused => {
+                self.take_back();
+                return Ok(Some(Left::Unrecorded));
+            }
+            Permission::Elsewhere(outcome) => {
+                self.take_back();
+                return Err(outcome);
+            }
         }
         let start = by.clock.now();
         let first = self.repeat.map_or(id, |repeat| repeat.first);
@@ -278,6 +290,12 @@ impl<'a> Walk<'a> {
                 Ok(self.follow(asked, &error, first, repeat).await)
             }
         }
+    }
+
+    /// Takes back what an attempt was charged that is not made after all.
+    fn take_back(&self) {
+        let guard = &self.delivery.policy.guard;
+        guard.take_back(&self.asked, &self.charged);
     }
 
     /// Decides what follows a failure; says how the route was left, if nothing does.

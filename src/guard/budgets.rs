@@ -7,7 +7,7 @@ use crate::domain::{
 };
 
 use super::{
-    bucket::{Allowance, Bucket, Proof},
+    bucket::{Allowance, Bucket, Proof, Put},
     hashing::{Hashing, Kind, Tag},
     rules::budget::{self, Asked, Found, Scope},
     table::Table,
@@ -31,6 +31,24 @@ pub struct Place<'a> {
     pub phone: &'a PhoneNumber,
     /// The device's address.
     pub client: Option<Address>,
+}
+
+/// Whether a check is one before a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// It is: ranges that are over their budget are closed.
+    Closes,
+    /// Somebody only wants to know; everything stays as it is.
+    Only,
+}
+
+/// Where a message was put in, as bits by scope.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// The scopes whose buckets hold it.
+    pub scopes: u8,
+    /// Those in which it is one of a trial.
+    pub trials: u8,
 }
 
 /// A refusal by a budget.
@@ -113,22 +131,26 @@ impl Budgets {
         }))
     }
 
-    /// Whether outcomes are known for a tenant: something was verified within a day.
-    pub fn sighted(&self, tag: Tag, hashing: &Hashing, now_ms: u64) -> bool {
+    /// Whether outcomes are known for a tenant: something was verified within a day, and has been for at least this long.
+    pub fn sighted(&self, tag: Tag, hashing: &Hashing, (now_ms, for_ms): (u64, u64)) -> bool {
         let key = tenant(hashing, tag);
-        let last = self
-            .of(Scope::Tenant)
-            .if_there(key, |bucket| bucket.verified_ms());
-        last.is_some_and(|last| last > 0 && now_ms.saturating_sub(last) < DAY_MS)
+        let sighted = self.of(Scope::Tenant).if_there(key, |bucket| {
+            let last = bucket.verified_ms();
+            let seen_ms = now_ms.saturating_sub(bucket.seen_from_ms());
+            last > 0 && now_ms.saturating_sub(last) < DAY_MS && seen_ms >= for_ms
+        });
+        sighted.unwrap_or_default()
     }
 
-    /// Checks a message against every bucket that it falls into, narrow to wide, and closes those that are over. Nothing is
-    /// put in. `ends` says of a refusal whether it ends the checking.
+    /// Checks a message against every bucket that it falls into, narrow to wide, and closes those that are over, unless this
+    /// is only a look. Nothing is put in. `ends` says of a refusal whether it ends the checking, and `binds` of a closed scope
+    /// whether a wider one may take it for closed: what a range in shadow would have kept out still comes in.
     pub fn check(
         &self,
         keys: &Keys,
-        (weight, now_ms): (f64, u64),
+        (weight, now_ms, look): (f64, u64, Look),
         allowance: impl Fn(Scope) -> Option<Allowance>,
+        binds: impl Fn(Scope, Scope) -> bool,
         mut ends: impl FnMut(Refused) -> bool,
     ) -> bool {
         let mut asked = Asked {
@@ -139,8 +161,7 @@ impl Budgets {
         let mut passed = true;
         for (scope, key) in keys.each() {
             let Some(by) = allowance(scope) else { continue };
-            let table = self.of(scope);
-            let found = table.with(key, |bucket| {
+            let found = self.ask(scope, key, look, |bucket| {
                 let found = budget::check(bucket, scope, &asked, &by);
                 asked.vouched |= speaks(bucket, scope, &by);
                 match found {
@@ -155,14 +176,26 @@ impl Budgets {
                 continue;
             };
             passed = false;
-            if let Some(level) = explains.filter(|_| scope != Scope::Network) {
-                self.explain(keys, (scope, level), now_ms, &allowance);
+            let explains = explains.filter(|_| scope != Scope::Network && look == Look::Closes);
+            if let Some(level) = explains {
+                let bound = |wide| allowance(wide).filter(|_| binds(scope, wide));
+                self.explain(keys, (scope, level), now_ms, &bound);
             }
             if ends(refused) {
                 return false;
             }
         }
         passed
+    }
+
+    fn ask<R>(&self, scope: Scope, key: u64, look: Look, ask: impl FnOnce(&mut Bucket) -> R) -> R {
+        match look {
+            Look::Closes => self.of(scope).with(key, ask),
+            Look::Only => {
+                let bucket = self.of(scope).if_there(key, |bucket| *bucket);
+                ask(&mut bucket.unwrap_or_default())
+            }
+        }
     }
 
     /// What a range or country held when it was closed, wider ones need not answer for.
@@ -184,26 +217,45 @@ impl Budgets {
         }
     }
 
-    /// Puts a message that was checked into every bucket that it falls into. Says in which scopes it is one of a trial, as
-    /// bits.
+    /// Puts a message that was checked into every bucket that it falls into, and says into which. A further attempt at the
+    /// same message (`again`) is never one of a trial.
     pub fn put(
         &self,
         keys: &Keys,
-        (weight, first, now_ms): (f64, bool, u64),
+        (put, again, now_ms): (&Put, bool, u64),
         allowance: impl Fn(Scope) -> Option<Allowance>,
-    ) -> u8 {
+    ) -> Places {
         let mut vouched = false;
-        let mut trials = 0;
+        let mut places = Places::default();
         for (scope, key) in keys.each() {
             let Some(by) = allowance(scope) else { continue };
             let tried = self.of(scope).with(key, |bucket| {
                 vouched |= speaks(bucket, scope, &by);
-                let may_try = !(vouched && scope.is_wide());
-                bucket.put(weight, (first, may_try), now_ms, &by)
+                let may_try = !(again || vouched && scope.is_wide());
+                bucket.put(put, may_try, now_ms, &by)
             });
-            trials |= u8::from(tried) << scope as u8;
+            places.scopes |= 1 << scope as u8;
+            places.trials |= u8::from(tried) << scope as u8;
         }
-        trials
+        places
+    }
+
+    /// Takes out what a message had put in that was never sent.
+    pub fn take_back(
+        &self,
+        keys: &Keys,
+        (put, places, now_ms): (&Put, Places, u64),
+        allowance: impl Fn(Scope) -> Option<Allowance>,
+    ) {
+        let within = |bits: u8, scope: Scope| bits & 1 << scope as u8 != 0;
+        let put_into = |(scope, _): &(Scope, u64)| within(places.scopes, *scope);
+        for (scope, key) in keys.each().filter(put_into) {
+            if let Some(by) = allowance(scope) {
+                let tried = within(places.trials, scope);
+                self.of(scope)
+                    .if_there(key, |bucket| bucket.take_back(put, tried, now_ms, &by));
+            }
+        }
     }
 
     /// Takes out what a message had put in that was verified.

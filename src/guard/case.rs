@@ -15,9 +15,9 @@ use crate::{
 };
 
 use super::{
-    Admission, Guard, Request, State, Trail,
-    bucket::Allowance,
-    budgets::{Keys, Place},
+    Admission, Guard, Request, State, Taken, Trail,
+    bucket::{Allowance, Put},
+    budgets::{Keys, Look, Place, Places},
     destinations::Standing,
     hashing::{Hashing, Kind, Tag},
     limits::Counted,
@@ -30,6 +30,15 @@ use super::{
     settings::{self, Rule, Settings},
     spending::Purse,
 };
+
+/// What its ranges say to one more stranger.
+#[derive(Default)]
+pub(super) struct Over {
+    /// Why they do not take it.
+    pub(super) refusal: Option<Refusal>,
+    /// The narrowest that only watches and would not have taken it.
+    pub(super) watched: Option<Scope>,
+}
 
 /// One request before the guard.
 pub(super) struct Case<'a> {
@@ -191,65 +200,103 @@ impl<'a> Case<'a> {
     }
 
     /// Why its ranges do not take one more stranger, where they do not. Nothing is put in.
-    pub(super) fn over_budget(&self, shadowed: &mut Vec<Refusal>) -> Option<Refusal> {
+    pub(super) fn over_budget(&self, look: Look, shadowed: &mut Vec<Refusal>) -> Over {
+        let mut found = Over::default();
         if self.is_exempt() {
-            return None;
+            return found;
         }
         let sighted = self.sighted();
-        let mut refused = None;
         let weight = self.destination.weight();
         self.state.budgets.check(
             self.keys(),
-            (weight, self.now_ms),
+            (weight, self.now_ms, look),
             |scope| self.allowance(scope, sighted),
+            |closed, wide| {
+                let enforced = self.budget_mode(closed) == Mode::Enforce;
+                enforced || self.budget_mode(wide) == Mode::Shadow
+            },
             |over| {
-                let mode = self
-                    .settings
-                    .mode(Rule::Budget(over.scope), self.request.purpose);
-                if mode == Mode::Enforce {
-                    refused = Some(over.refusal);
+                if self.budget_mode(over.scope) == Mode::Enforce {
+                    found.refusal = Some(over.refusal);
                     return true;
                 }
+                found.watched.get_or_insert(over.scope);
                 shadowed.push(over.refusal);
                 false
             },
         );
-        if !sighted && (refused.is_some() || !shadowed.is_empty()) {
+        if !sighted && (found.refusal.is_some() || found.watched.is_some()) {
             self.tell_blind();
         }
-        refused
+        found
     }
 
-    /// Puts one more into its ranges, unless it is exempt or would have been refused by what only watches. Says where.
-    pub(super) fn put(&self, fits: bool) -> Trail {
-        let ranges = self.keys().ranges();
+    /// Puts one more into its ranges, unless it is exempt. A range in shadow holds what it would hold if it were enforced:
+    /// nothing that it, or a narrower one in shadow (`watched`), would have refused.
+    pub(super) fn put(&self, watched: Option<Scope>) -> (Trail, Option<(Put, Places)>) {
         let mut trail = Trail {
-            ranges,
+            ranges: self.keys().ranges(),
             ..Trail::default()
         };
-        if !fits || self.passes_all || self.is_exempt() {
-            return trail;
+        if self.passes_all || self.is_exempt() {
+            return (trail, None);
         }
         let sighted = self.sighted();
-        let Standing { first, .. } = self.destination;
-        trail.charged = true;
-        trail.trials = self.state.budgets.put(
+        let refused = |scope| {
+            let narrow = watched.is_some_and(|narrow| scope >= narrow);
+            narrow && self.budget_mode(scope) == Mode::Shadow
+        };
+        let put = Put {
+            weight: self.destination.weight(),
+            first: self.destination.first,
+        };
+        let places = self.state.budgets.put(
             self.keys(),
-            (self.destination.weight(), first, self.now_ms),
-            |scope| self.allowance(scope, sighted),
+            (&put, self.request.charged, self.now_ms),
+            |scope| self.allowance(scope, sighted).filter(|_| !refused(scope)),
         );
+        if places.scopes == 0 {
+            return (trail, None);
+        }
+        trail.charged = true;
+        trail.trials = places.trials;
+        if self.settings.is_shared(self.request.client) {
+            trail.trials |= Trail::SHARED;
+        }
         self.state
             .destinations
-            .put(self.request.phone_hash, first, self.now_ms);
-        trail
+            .put(self.request.phone_hash, put.first, self.now_ms);
+        (trail, Some((put, places)))
     }
 
-    /// Spends what an attempt costs; says why it may not.
+    /// Takes back what an attempt had taken that was never made.
+    pub(super) fn take_back(&self, taken: &Taken) {
+        let request = self.request;
+        let keys = money_keys(&self.state.hashing, self.tag, request.phone.country());
+        let purses = keys.map(|key| Purse { key, cap: None });
+        self.state
+            .spending
+            .take_back(&purses, taken.spent, self.now_ms);
+        let Some((put, places)) = &taken.put else {
+            return;
+        };
+        let sighted = self.sighted();
+        self.state
+            .budgets
+            .take_back(self.keys(), (put, *places, self.now_ms), |scope| {
+                self.allowance(scope, sighted)
+            });
+        self.state
+            .destinations
+            .take_back(request.phone_hash, put.first);
+    }
+
+    /// Spends what an attempt costs, and says how much it was, in millionths; or why it may not.
     pub(super) fn spend(
         &self,
         price: Option<Price>,
         shadowed: &mut Vec<Refusal>,
-    ) -> Option<Refusal> {
+    ) -> Result<u64, Refusal> {
         let caps = &self.settings.money;
         let price = price.map_or(caps.unknown_price, Price::millionths);
         let country = self.request.phone.country();
@@ -278,17 +325,14 @@ impl<'a> Case<'a> {
             .state
             .spending
             .spend(&purses(Mode::Enforce), price, self.now_ms);
-        let (place, spent) = spent.err()?;
-        Some(money::refusal(
-            place,
-            spent,
-            own[place].unwrap_or_default(),
-            self.now_ms,
-        ))
+        spent.map(|()| price).map_err(|(place, spent)| {
+            let cap = own[place].unwrap_or_default();
+            money::refusal(place, spent, cap, self.now_ms)
+        })
     }
 
     /// Turns what its ranges do not take into a deflection, or a refusal. Nothing is put in.
-    pub(super) fn deflect(&self, admission: &mut Admission) {
+    pub(super) fn deflect(&self, look: Look, admission: &mut Admission) {
         let Verdict::Allow { channels } = admission.verdict else {
             return;
         };
@@ -298,7 +342,8 @@ impl<'a> Case<'a> {
         if self.passes_all || !ways.any(settings::pays) {
             return;
         }
-        if let Some(refusal) = self.over_budget(&mut admission.shadowed) {
+        let over = self.over_budget(look, &mut admission.shadowed);
+        if let Some(refusal) = over.refusal {
             admission.verdict = self.soften(refusal);
         }
     }
@@ -323,18 +368,27 @@ impl<'a> Case<'a> {
         self.destination.verified || signs_in && self.settings.exempt_sign_in
     }
 
+    /// Whether budgets go by outcomes. They do once these have been seen for as long as budgets remember: until then what
+    /// was sent without them still stands there.
     fn sighted(&self) -> bool {
+        self.has_outcomes(self.settings.leak_ms())
+    }
+
+    fn has_outcomes(&self, for_ms: u64) -> bool {
         self.state
             .budgets
-            .sighted(self.tag, &self.state.hashing, self.now_ms)
+            .sighted(self.tag, &self.state.hashing, (self.now_ms, for_ms))
     }
 
     fn allowance(&self, scope: Scope, sighted: bool) -> Option<Allowance> {
-        let mode = self
-            .settings
-            .mode(Rule::Budget(scope), self.request.purpose);
-        (mode != Mode::Disabled)
-            .then(|| self.settings.allowance(scope, self.request.client, sighted))
+        let shared = || scope == Scope::Network && self.settings.is_shared(self.request.client);
+        (self.budget_mode(scope) != Mode::Disabled)
+            .then(|| self.settings.allowance(scope, shared(), sighted))
+    }
+
+    fn budget_mode(&self, scope: Scope) -> Mode {
+        self.settings
+            .mode(Rule::Budget(scope), self.request.purpose)
     }
 
     fn keys(&self) -> &Keys {
@@ -350,6 +404,9 @@ impl<'a> Case<'a> {
 
     /// Says once for a tenant that its budgets have to do without outcomes.
     fn tell_blind(&self) {
+        if self.has_outcomes(0) {
+            return;
+        }
         let mut told = self
             .state
             .told

@@ -70,6 +70,15 @@ impl Destinations {
         });
     }
 
+    /// Takes out a message that was put in and never sent.
+    pub fn take_back(&self, hash: KeyedHash, first: bool) {
+        self.0.if_there(hash.short(), |known| {
+            known.put = known
+                .put
+                .saturating_sub(if first { FIRST } else { FURTHER });
+        });
+    }
+
     /// Notes a verification. Says what the destination had put into the budgets, and whether it was known before.
     pub fn verify(&self, hash: KeyedHash, now_ms: u64, verified_days: u16) -> (f64, bool) {
         let today = day(now_ms);

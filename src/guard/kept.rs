@@ -57,7 +57,8 @@ impl Guard {
             }
             MONEY => {
                 if let Some((day, millionths)) = spent(&kept.value) {
-                    self.state.spending.restore(key, day, millionths);
+                    let now_ms = self.state.now_ms();
+                    self.state.spending.restore(key, day, millionths, now_ms);
                 }
             }
             _ => {}
@@ -70,7 +71,7 @@ impl Guard {
         let (Some(scope), Some(bucket)) = (scope, Bucket::from_bytes(value)) else {
             return;
         };
-        let by = self.others.allowance(scope, None, true);
+        let by = self.lasting[scope as usize];
         let now_ms = self.state.now_ms();
         let bucket = bucket.restored(now_ms, &by);
         if !bucket.is_idle(now_ms, &by) {

@@ -42,8 +42,8 @@ use crate::{
     },
 };
 
-use bucket::Proof;
-use budgets::{Budgets, Keys};
+use bucket::{Allowance, Proof, Put};
+use budgets::{Budgets, Keys, Look, Places};
 use case::Case;
 use destinations::Destinations;
 use hashing::{Hashing, Tag};
@@ -53,6 +53,9 @@ use rules::budget::Scope;
 use settings::Settings;
 use spending::Spending;
 use time::Time;
+
+/// How far a message's time and that of the trial it began may be apart, as both are kept in whole seconds.
+const CLOCKS_APART_MS: u64 = 1000;
 
 /// What the guard looks at.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +80,9 @@ pub struct Request<'a> {
     pub channels: Channels,
     /// The channels to which the person has opted in, as a stored preference or a profile says.
     pub opted_in: Channels,
+    /// Whether this delivery has been charged before: a further attempt is the same message to the same person, of which a
+    /// range that has meanwhile run full says nothing.
+    pub charged: bool,
 }
 
 /// What a send has put into the budgets, so that a verified outcome can take it out again: keyed hashes of the ranges that
@@ -87,7 +93,7 @@ pub struct Trail {
     ranges: [u64; 3],
     /// Whether anything was put in. What was exempt only tells of its ranges.
     charged: bool,
-    /// The scopes in which it was one of a trial, as bits.
+    /// The scopes in which it was one of a trial, as bits, and whether its network is one that many share.
     trials: u8,
 }
 
@@ -96,6 +102,14 @@ impl Trail {
     pub const LEN: usize = 27;
 
     const VERSION: u8 = 1;
+
+    /// The bit beside those of trials.
+    const SHARED: u8 = 1 << 7;
+
+    /// Whether anything was put in.
+    pub fn is_charged(self) -> bool {
+        self.charged
+    }
 
     /// Whether it says nothing.
     pub fn is_empty(self) -> bool {
@@ -147,6 +161,16 @@ pub struct Charged {
     pub shadowed: Vec<Refusal>,
     /// What it put in. A delivery keeps the first that is not empty: those of its further attempts are the same.
     pub trail: Trail,
+    taken: Taken,
+}
+
+/// What an attempt has taken, so that it can be taken back.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    /// What is in the budgets, and where.
+    put: Option<(Put, Places)>,
+    /// What was spent, in millionths.
+    spent: u64,
 }
 
 /// A verdict, and what rules in shadow would have refused.
@@ -220,6 +244,8 @@ pub struct Guard {
     tenants: HashMap<String, Settings>,
     /// For a tenant of which nothing is said.
     others: Settings,
+    /// By scope, the longest times of all tenants: what goes for buckets of which it is not known whose they are.
+    lasting: [Allowance; 5],
     pool: Pool,
     verified_days: u16,
     state: Arc<State>,
@@ -271,11 +297,14 @@ impl Guard {
         let pool = Pool::new(limits, all.verified_times, &state.clock, before);
         let of = |name, tenant| Settings::new(config, (name, tenant), (&pool, &state.hashing));
         let tenants = config.tenants.iter();
+        let tenants: HashMap<_, _> = tenants
+            .map(|(name, one)| (name.clone(), of(name, Some(one))))
+            .collect();
+        let others = of("", None);
         Arc::new(Self {
-            tenants: tenants
-                .map(|(name, one)| (name.clone(), of(name, Some(one))))
-                .collect(),
-            others: of("", None),
+            lasting: Scope::ALL.map(|scope| lasting(tenants.values().chain([&others]), scope)),
+            tenants,
+            others,
             verified_days: all.verified_days,
             pool,
             state,
@@ -289,7 +318,7 @@ impl Guard {
         if !case.passes_all && matches!(admission.verdict, Verdict::Allow { .. }) {
             case.take(&mut admission);
         }
-        case.deflect(&mut admission);
+        case.deflect(Look::Closes, &mut admission);
         admission
     }
 
@@ -299,16 +328,26 @@ impl Guard {
         let case = self.case(request);
         let mut charged = Charged::default();
         let paid = settings::pays(channel);
-        if paid && !case.passes_all {
-            charged.refusal = case.over_budget(&mut charged.shadowed);
+        let mut watched = None;
+        if paid && !case.passes_all && !request.charged {
+            let over = case.over_budget(Look::Closes, &mut charged.shadowed);
+            (charged.refusal, watched) = (over.refusal, over.watched);
         }
         if charged.refusal.is_none() {
-            charged.refusal = case.spend(price, &mut charged.shadowed);
+            match case.spend(price, &mut charged.shadowed) {
+                Ok(spent) => charged.taken.spent = spent,
+                Err(refusal) => charged.refusal = Some(refusal),
+            }
         }
         if paid && charged.refusal.is_none() {
-            charged.trail = case.put(charged.shadowed.is_empty());
+            (charged.trail, charged.taken.put) = case.put(watched);
         }
         charged
+    }
+
+    /// Takes back what an attempt was charged that was never made.
+    pub fn take_back(&self, request: &Request<'_>, charged: &Charged) {
+        self.case(request).take_back(&charged.taken);
     }
 
     /// Decides without taking anything: by lists, number policy and the standing of its ranges, as a limit cannot be asked
@@ -316,7 +355,7 @@ impl Guard {
     pub fn policy(&self, request: &Request<'_>) -> Admission {
         let case = self.case(request);
         let mut admission = case.policy();
-        case.deflect(&mut admission);
+        case.deflect(Look::Only, &mut admission);
         admission
     }
 
@@ -331,12 +370,13 @@ impl Guard {
             state
                 .destinations
                 .verify(verified.phone_hash, now_ms, self.verified_days);
-        let trail = verified.trail.unwrap_or_default();
-        if known && !trail.charged {
-            // Only somebody new says anything of a range; that outcomes arrive is noted all the same.
+        if known {
+            // Only somebody new says anything of a range, and what this one had put in was taken out the first time. That
+            // outcomes arrive is noted all the same.
             let keys = Keys::from_ranges([0; 3], None, (&state.hashing, tag));
-            return self.prove(&keys, &trail, (verified, 0.0), now_ms);
+            return self.prove(&keys, &Trail::default(), (verified, 0.0), now_ms);
         }
+        let trail = verified.trail.unwrap_or_default();
         let keys = Keys::from_ranges(trail.ranges, verified.country, (&state.hashing, tag));
         self.prove(&keys, &trail, (verified, weight), now_ms);
     }
@@ -349,13 +389,16 @@ impl Guard {
         now_ms: u64,
     ) {
         let settings = self.settings(verified.tenant);
+        // Its age is by one clock, and trials by another, which goes on where the first one is set back.
+        let age_ms = self.state.clock.unix_ms().saturating_sub(verified.sent_ms);
         let proof = Proof {
             weight,
             counted: trail.charged,
             trial: false,
-            sent_ms: verified.sent_ms,
+            sent_ms: now_ms.saturating_sub(age_ms) + CLOCKS_APART_MS,
         };
-        let allowance = |scope| Some(settings.allowance(scope, None, true));
+        let shared = trail.trials & Trail::SHARED != 0;
+        let allowance = |scope| Some(settings.allowance(scope, shared, true));
         self.state
             .budgets
             .verify(keys, (proof, trail.trials), now_ms, allowance);
@@ -406,7 +449,7 @@ impl Guard {
             .destinations
             .drop_idle(now_ms, self.verified_days);
         self.state.spending.drop_idle(now_ms);
-        let allowance = |scope| self.others.allowance(scope, None, true);
+        let allowance = |scope: Scope| self.lasting[scope as usize];
         self.state.budgets.drop_idle(now_ms, allowance);
     }
 
@@ -418,6 +461,17 @@ impl Guard {
         let settings = self.settings(request.tenant);
         Case::new(self, settings, request)
     }
+}
+
+/// The longest times of some settings for a scope.
+fn lasting<'a>(mut all: impl Iterator<Item = &'a Settings>, scope: Scope) -> Allowance {
+    let of = |settings: &Settings| settings.allowance(scope, false, true);
+    let first = all.next().map(of).unwrap_or_default();
+    all.map(of).fold(first, |longest, one| Allowance {
+        leak_ms: longest.leak_ms.max(one.leak_ms),
+        longest_pause_ms: longest.longest_pause_ms.max(one.longest_pause_ms),
+        ..longest
+    })
 }
 
 impl State {

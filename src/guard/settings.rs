@@ -145,14 +145,14 @@ impl Settings {
         self.countries.get(&country?).copied()
     }
 
-    /// By what a bucket of this scope goes.
-    pub fn allowance(&self, scope: Scope, client: Option<Address>, sighted: bool) -> Allowance {
+    /// By what a bucket of this scope goes; that of a network by whether many people share it.
+    pub fn allowance(&self, scope: Scope, shared: bool, sighted: bool) -> Allowance {
         let budgets = &self.budgets;
         let budget: &Budget = match scope {
             Scope::Range10k => &budgets.range_10k,
             Scope::Range1m => &budgets.range_1m,
             Scope::Country => &budgets.country,
-            Scope::Network if self.is_shared(client) => &budgets.shared_network,
+            Scope::Network if shared => &budgets.shared_network,
             Scope::Network => &budgets.network,
             Scope::Tenant => &budgets.tenant,
         };
@@ -171,7 +171,14 @@ impl Settings {
         }
     }
 
-    fn is_shared(&self, client: Option<Address>) -> bool {
+    /// In how long budgets forget, ms: before outcomes have been seen for as long, what was sent without them still stands
+    /// in the buckets.
+    pub fn leak_ms(&self) -> u64 {
+        whole_ms(self.budgets.leak.0)
+    }
+
+    /// Whether a device's network is one that many people share.
+    pub fn is_shared(&self, client: Option<Address>) -> bool {
         client.is_some_and(|client| {
             let mut networks = self.shared_networks.iter();
             networks.any(|network| network.contains(&client.expose()))

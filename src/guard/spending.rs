@@ -67,8 +67,23 @@ impl Spending {
         own.map_or(0, |own| own.millionths)
     }
 
-    /// Takes in what an earlier process had spent.
-    pub fn restore(&self, key: u64, day: u32, millionths: u64) {
+    /// Takes back what was spent on a message that was never sent.
+    pub fn take_back(&self, purses: &[Purse], price: u64, now_ms: u64) {
+        let today = time::day(now_ms);
+        let mut spent = self.lock();
+        for purse in purses {
+            if let Some(own) = spent.get_mut(&purse.key).filter(|own| own.day == today) {
+                own.millionths = own.millionths.saturating_sub(price);
+                own.changed = true;
+            }
+        }
+    }
+
+    /// Takes in what an earlier process had spent. A day that has not come yet is that of a clock that was ahead.
+    pub fn restore(&self, key: u64, day: u32, millionths: u64, now_ms: u64) {
+        if day > time::day(now_ms) {
+            return;
+        }
         let mut spent = self.lock();
         let own = spent.entry(key).or_default();
         if own.day < day {
@@ -168,9 +183,9 @@ mod tests {
     fn what_was_spent_before_a_restart_is_added_once() {
         let spending = Spending::default();
         assert_eq!(spending.spend(&[TENANT], 30, DAY_MS), Ok(()));
-        spending.restore(1, 0, 99);
+        spending.restore(1, 0, 99, DAY_MS);
         assert_eq!(spending.spent(1, DAY_MS), 30);
-        spending.restore(1, 1, 50);
+        spending.restore(1, 1, 50, DAY_MS);
         assert_eq!(spending.spent(1, DAY_MS), 80);
         assert_eq!(spending.changed().len(), 1);
         assert!(spending.changed().is_empty());

@@ -128,8 +128,10 @@ impl Viewer<'_> {
 
     fn budget(&self, scope: Scope, key: u64, client: Option<Address>) -> Standing {
         let state = &self.guard.state;
-        let sighted = state.budgets.sighted(self.tag, &state.hashing, self.now_ms);
-        let by = self.settings.allowance(scope, client, sighted);
+        let settled = (self.now_ms, self.settings.leak_ms());
+        let sighted = state.budgets.sighted(self.tag, &state.hashing, settled);
+        let shared = self.settings.is_shared(client);
+        let by = self.settings.allowance(scope, shared, sighted);
         let bucket = state.budgets.look(scope, key, self.now_ms, &by);
         Standing {
             rule: scope.rule().into(),

@@ -209,6 +209,7 @@ impl<'a> Stage<'a> {
             purpose: row.purpose,
             channels: channels.iter().copied().collect(),
             opted_in: row.reachable,
+            charged: false,
         };
         let chance = low(self.clock.random());
         gate::pass((&self.guard, &self.routes), &request, &channels, chance)

@@ -2,8 +2,8 @@
 
 use super::{Bucket, Week};
 
-/// The version of a kept bucket's form.
-const VERSION: u8 = 1;
+/// The version of a kept bucket's form. Version 1 did not say since when outcomes have been seen.
+const VERSION: u8 = 2;
 
 impl Bucket {
     /// The bucket as it is kept.
@@ -24,13 +24,15 @@ impl Bucket {
         }
         bytes.extend(self.week.to_be_bytes());
         bytes.extend([self.trips, self.trial, self.proven]);
+        bytes.extend(self.seen_from_s.to_be_bytes());
         bytes
     }
 
     /// Reads a bucket that was kept; `None` where it is of another version.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader(bytes);
-        if reader.take()? != [VERSION] {
+        let [version] = reader.take()?;
+        if !(1..=VERSION).contains(&version) {
             return None;
         }
         let mut bucket = Self {
@@ -54,6 +56,9 @@ impl Bucket {
         bucket.verified_s = u32::from_be_bytes(reader.take()?);
         bucket.week = u16::from_be_bytes(reader.take()?);
         [bucket.trips, bucket.trial, bucket.proven] = reader.take()?;
+        if version > 1 {
+            bucket.seen_from_s = u32::from_be_bytes(reader.take()?);
+        }
         Some(bucket)
     }
 }

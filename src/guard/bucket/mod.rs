@@ -28,6 +28,8 @@ pub struct Bucket {
     trial_from_s: u32,
     /// When something was verified last, seconds since 1970.
     verified_s: u32,
+    /// Since when something has been verified each day, seconds since 1970.
+    seen_from_s: u32,
     /// The week that is counted first in `weeks`, since 1970.
     week: u16,
     /// How often it was closed, one after the other.
@@ -49,7 +51,7 @@ struct Week {
 }
 
 /// By what a bucket goes.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Allowance {
     /// What it may hold of which nothing else is known.
     pub floor: f64,
@@ -75,6 +77,15 @@ impl Allowance {
         let doubled = self.first_pause_ms.saturating_mul(1 << trips.min(20));
         seconds(doubled.min(self.longest_pause_ms))
     }
+}
+
+/// A message that is put in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Put {
+    /// How much it weighs: one for a person's first message, less for another.
+    pub weight: f64,
+    /// Whether it is a person's first one.
+    pub first: bool,
 }
 
 /// What a bucket says to one more message.
@@ -114,13 +125,13 @@ impl Bucket {
         if now_ms / HOUR_MS != self.at_ms / HOUR_MS {
             self.end_hour(by);
         }
-        let week = u16::try_from(now_ms / WEEK_MS).unwrap_or(u16::MAX);
-        match week.checked_sub(self.week) {
+        let this = week(now_ms);
+        match this.checked_sub(self.week) {
             None | Some(0) => {}
             Some(1) => self.weeks = [Week::default(), self.weeks[0]],
             Some(_) => self.weeks = [Week::default(); 2],
         }
-        self.week = self.week.max(week);
+        self.week = self.week.max(this);
         self.at_ms = now_ms;
     }
 
@@ -193,18 +204,12 @@ impl Bucket {
         u64::from(self.closed_until_s) * 1000
     }
 
-    /// Puts a message in; `first` for a person's first one, `trial` where it may be one of a trial. Says whether it was: the
-    /// last one of a trial closes the range again, until it has proven itself.
-    pub fn put(
-        &mut self,
-        weight: f64,
-        (first, trial): (bool, bool),
-        now_ms: u64,
-        by: &Allowance,
-    ) -> bool {
+    /// Puts a message in; `trial` where it may be one of a trial. Says whether it was: the last one of a trial closes the
+    /// range again, until it has proven itself.
+    pub fn put(&mut self, put: &Put, trial: bool, now_ms: u64, by: &Allowance) -> bool {
         self.advance(now_ms, by);
-        self.level = short(f64::from(self.level) + weight);
-        if first {
+        self.level = short(f64::from(self.level) + put.weight);
+        if put.first {
             self.hour_sent += 1.0;
             self.weeks[0].count(|week| &mut week.sent);
         }
@@ -223,6 +228,9 @@ impl Bucket {
     pub fn verify(&mut self, proof: &Proof, now_ms: u64, by: &Allowance) {
         self.advance(now_ms, by);
         self.weeks[0].count(|week| &mut week.verified);
+        if now_ms.saturating_sub(self.verified_ms()) >= DAY_MS {
+            self.seen_from_s = seconds(now_ms);
+        }
         self.verified_s = seconds(now_ms);
         self.changed = true;
         if !proof.counted {
@@ -240,6 +248,26 @@ impl Bucket {
                 self.open();
             }
         }
+    }
+
+    /// Takes out a message that was put in and never sent.
+    pub fn take_back(&mut self, put: &Put, tried: bool, now_ms: u64, by: &Allowance) {
+        self.advance(now_ms, by);
+        self.level = short((f64::from(self.level) - put.weight).max(0.0));
+        if put.first {
+            self.hour_sent = (self.hour_sent - 1.0).max(0.0);
+            let sent = &mut self.weeks[0].sent;
+            *sent = sent.saturating_sub(1);
+        }
+        if tried && self.closed_until_s > 0 {
+            if self.trial == 0 {
+                // It was the last of its trial, which closed the range.
+                self.trips = self.trips.saturating_sub(1);
+                self.closed_until_s = seconds(now_ms).max(1);
+            }
+            self.trial = self.trial.saturating_add(1).min(by.trickle());
+        }
+        self.changed = true;
     }
 
     fn open(&mut self) {
@@ -283,6 +311,11 @@ impl Bucket {
     /// When something was verified last, ms since 1970.
     pub fn verified_ms(&self) -> u64 {
         u64::from(self.verified_s) * 1000
+    }
+
+    /// Since when something has been verified each day, ms since 1970.
+    pub fn seen_from_ms(&self) -> u64 {
+        u64::from(self.seen_from_s) * 1000
     }
 
     /// Until when it is closed, ms since 1970.
@@ -331,15 +364,18 @@ impl Bucket {
         self.two_weeks()[1] > 0
     }
 
-    /// The bucket of an earlier process. A clock that was ahead then neither keeps it closed for longer than a pause nor stops
-    /// it from leaking.
+    /// The bucket of an earlier process. A clock that was ahead then neither keeps it closed for longer than a pause, nor
+    /// stops it from leaking and forgetting, nor keeps a trial from being proven.
     #[must_use]
     pub fn restored(mut self, now_ms: u64, by: &Allowance) -> Self {
+        let now_s = seconds(now_ms);
         self.at_ms = self.at_ms.min(now_ms);
-        self.verified_s = self.verified_s.min(seconds(now_ms));
+        self.week = self.week.min(week(now_ms));
+        self.verified_s = self.verified_s.min(now_s);
+        self.seen_from_s = self.seen_from_s.min(now_s);
+        self.trial_from_s = self.trial_from_s.min(now_s);
         let latest = seconds(now_ms.saturating_add(by.longest_pause_ms));
         self.closed_until_s = self.closed_until_s.min(latest);
-        self.advance(now_ms, by);
         self
     }
 
@@ -385,6 +421,10 @@ fn short(figure: f64) -> f32 {
 )]
 fn whole(figure: f64) -> u8 {
     figure as u8
+}
+
+fn week(ms: u64) -> u16 {
+    u16::try_from(ms / WEEK_MS).unwrap_or(u16::MAX)
 }
 
 fn seconds(ms: u64) -> u32 {

@@ -32,7 +32,7 @@ pub struct Counted<'a> {
     pub phone: &'a PhoneNumber,
     /// The user id.
     pub user: Option<&'a str>,
-    /// Whether this destination was verified before and signs in: it may do so more often.
+    /// Whether this destination was verified before and signs in: it and its user may do so more often.
     pub trusted: bool,
 }
 
@@ -91,10 +91,12 @@ impl Limit {
         let Some(key) = counted.key(counters.key, hashing) else {
             return Ok(());
         };
-        let Err(wait) = counters.take(key, counted.trusted) else {
+        let own = matches!(counters.key, LimitKey::Destination | LimitKey::User);
+        let trusted = counted.trusted && own;
+        let Err(wait) = counters.take(key, trusted) else {
             return Ok(());
         };
-        let times = if counted.trusted { counters.times } else { 1 };
+        let times = if trusted { counters.times } else { 1 };
         let count = counters.count.get().saturating_mul(times);
         let per = humantime::format_duration(counters.per);
         Err(Refusal {

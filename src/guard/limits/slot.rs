@@ -73,9 +73,10 @@ impl Slot {
     pub(super) fn drop_idle(&self, now: u64) {
         match &self.table {
             Times::Own(table) => table.retain(|time| *time > now),
-            Times::First(table) => table.retain(|times| times.iter().any(|time| *time > now)),
-            // It goes with the first.
-            Times::Second(_) => {}
+            // Each of the two asks, as the other's limit may be gone.
+            Times::First(table) | Times::Second(table) => {
+                table.retain(|times| times.iter().any(|time| *time > now));
+            }
         }
     }
 }

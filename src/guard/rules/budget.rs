@@ -163,7 +163,7 @@ pub fn threshold(bucket: &Bucket, by: &Allowance) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guard::bucket::Proof;
+    use crate::guard::bucket::{Proof, Put};
 
     const MINUTE: u64 = 60_000;
     const HOUR: u64 = 60 * MINUTE;
@@ -176,6 +176,11 @@ mod tests {
         first_pause_ms: 10 * MINUTE,
         longest_pause_ms: 24 * HOUR,
         sighted: true,
+    };
+
+    const ONE: Put = Put {
+        weight: 1.0,
+        first: true,
     };
 
     /// A bucket, and somebody who asks it.
@@ -212,10 +217,7 @@ mod tests {
         /// Sends one, if it may go; says whether it was one of a trial.
         fn send(&mut self, now_ms: u64) -> Option<bool> {
             let passed = self.check(now_ms) == Found::Pass;
-            passed.then(|| {
-                self.bucket
-                    .put(1.0, (true, !self.vouched), now_ms, &self.by)
-            })
+            passed.then(|| self.bucket.put(&ONE, !self.vouched, now_ms, &self.by))
         }
 
         fn send_many(&mut self, count: usize, now_ms: u64) -> usize {

@@ -162,6 +162,7 @@ fn a_restart_in_the_middle_of_an_attack_changes_nothing() {
     let person = desk.ask("+447400120001");
     let trail = desk.send(&person).expect("it is sent");
     desk.verify(&person, Some(trail));
+    desk.time.advance(Duration::from_hours(1));
     let before = desk.attack("+44740012", 3600, Duration::from_secs(1));
     desk.restart();
     let after = desk.attack("+44740012", 3600, Duration::from_secs(1));

@@ -15,7 +15,10 @@ use crate::{
         purpose::Purpose,
         verdict::Verdict,
     },
-    guard::{Admission, Charged, Guard, Request, Trail, Verified},
+    guard::{
+        Admission, Charged, Guard, Request, Standing, Subject as Whose, Trail, Verified,
+        time::whole_ms,
+    },
 };
 
 pub(super) struct Desk {
@@ -108,6 +111,7 @@ impl Desk {
             purpose: ask.purpose,
             channels: ask.channels,
             opted_in: ask.opted_in,
+            charged: false,
         }
     }
 
@@ -123,6 +127,23 @@ impl Desk {
 
     pub(super) fn charge(&self, ask: &Ask<'_>, channel: Channel) -> Charged {
         self.guard.charge(&self.request(ask), channel, None)
+    }
+
+    /// Charges for a further attempt at a message.
+    pub(super) fn charge_again(&self, ask: &Ask<'_>, channel: Channel) -> Charged {
+        let charged = true;
+        let request = Request {
+            charged,
+            ..self.request(ask)
+        };
+        self.guard.charge(&request, channel, None)
+    }
+
+    /// How the rules stand to somebody of a tenant: rule, level and threshold.
+    pub(super) fn standing(&self, tenant: &str, subject: &Whose<'_>) -> Vec<String> {
+        let standing = self.guard.standing(tenant, subject);
+        let line = |one: &Standing| format!("{}: {} of {}", one.rule, one.level, one.threshold);
+        standing.iter().map(line).collect()
     }
 
     /// Sends by SMS, or by a call where no message may go, as dispatch does; says what it has put in, where it may.
@@ -141,17 +162,38 @@ impl Desk {
     }
 
     pub(super) fn verify(&self, ask: &Ask<'_>, trail: Option<Trail>) {
-        self.guard.verified(&Verified {
+        self.guard.verified(&self.used(ask, trail, Duration::ZERO));
+    }
+
+    /// The use of a code that is so old.
+    pub(super) fn used<'a>(
+        &self,
+        ask: &Ask<'a>,
+        trail: Option<Trail>,
+        age: Duration,
+    ) -> Verified<'a> {
+        Verified {
             tenant: ask.tenant,
             phone_hash: self.hash(ask),
             country: ask.phone.country(),
             trail,
-            sent_ms: self.clock.unix_ms(),
-        });
+            sent_ms: self.clock.unix_ms() - whole_ms(age),
+        }
     }
 
-    /// Somebody far away has used a code: outcomes are known.
+    /// Somebody far away has used a code, and budgets have forgotten what was sent before: outcomes are known.
     pub(super) fn outcomes_arrive(&self) {
+        self.outcome_arrives();
+        self.time.advance(Duration::from_hours(1));
+    }
+
+    /// Sets the wall clock back.
+    pub(super) fn set_back(&self, by: Duration) {
+        self.time.set_wall(self.clock.unix_ms() - whole_ms(by));
+    }
+
+    /// Somebody far away has used a code.
+    pub(super) fn outcome_arrives(&self) {
         self.verify(&self.ask("+12125550100"), None);
     }
 

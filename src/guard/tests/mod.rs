@@ -3,6 +3,7 @@
 mod budgets;
 mod desk;
 mod layers;
+mod undone;
 
 use std::{sync::Arc, time::Duration};
 
@@ -53,6 +54,7 @@ fn anybody(phone: &PhoneNumber) -> Request<'_> {
         purpose: Purpose::SignIn,
         channels: Channels::ALL,
         opted_in: Channels::NONE,
+        charged: false,
     }
 }
 
