@@ -21,7 +21,7 @@ use tollgate::{
         purpose::Purpose,
         verdict::Verdict,
     },
-    guard::{Guard, Request, Trail, Verified},
+    guard::{Guard, Older, Request, Trail, Verified},
 };
 
 /// The product's allocator.
@@ -134,6 +134,7 @@ impl Crowd {
             client: Some(address),
             phone_hash: hash(nth),
             user_hash: Some(hash(!nth)),
+            older: Older::default(),
             purpose,
             channels: Channels::ALL,
             opted_in: Channels::NONE,

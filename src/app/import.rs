@@ -8,8 +8,9 @@ use crate::{
     clock::Clock,
     config::{Config, secret::Secrets, variables::Variables},
     domain::{
+        person,
         phone::{Country, PhoneNumber},
-        privacy::{PrivacyKeys, Subject},
+        privacy::PrivacyKeys,
     },
     store::{
         Ledger, LedgerError,
@@ -192,10 +193,8 @@ impl Reader<'_> {
         if day > self.today {
             return Err(BadLine::Future);
         }
-        let parts = [self.tenant.as_bytes(), phone.expose_e164().as_bytes()].map(<[u8]>::to_vec);
-        let parts = [&*parts[0], &*parts[1]];
         Ok(Some(VerifiedRow {
-            phone: self.keys.hash(Subject::Phone, &parts),
+            phone: person::phone(&self.keys, self.tenant, &phone),
             tenant: self.tenant.to_owned(),
             day,
         }))
@@ -272,6 +271,14 @@ mod tests {
         let text = b"+14155550123,2026-01-01\n+1 415 555 0123,2026-02-01\n+14155550123,2026-01-15";
         let (imported, rows) = import(text).await;
         assert_eq!((imported.taken, rows.len()), (3, 1));
+        assert_eq!(rows[0].day, TODAY - 28);
+    }
+
+    #[tokio::test]
+    async fn two_writings_of_a_number_are_one_row() {
+        let text = b"+5491123456789,2026-01-01\n+54 11 2345 6789,2026-02-01";
+        let (imported, rows) = import(text).await;
+        assert_eq!((imported.taken, rows.len()), (2, 1));
         assert_eq!(rows[0].day, TODAY - 28);
     }
 

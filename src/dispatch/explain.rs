@@ -33,7 +33,7 @@ impl Dispatcher {
         let mut lines = vec![format!("channels wanted by {source}: {}", words(&names))];
         let wanted = channels.iter().copied().collect();
         let hashes = self.hashes_of(request);
-        let asked = route::guard_request(request, tenant, wanted, hashes);
+        let asked = route::guard_request(request, tenant, wanted, &hashes);
         let admission = policy.guard.policy(&asked);
         for refusal in &admission.shadowed {
             lines.push(format!(
@@ -66,7 +66,7 @@ impl Dispatcher {
                 });
             }
         };
-        lines.extend(self.standings_of(&policy, request, hashes));
+        lines.extend(self.standings_of(&policy, request, &hashes));
         let plan = self.plan(request, (&policy, tenant), (&channels, allowed), true);
         lines.extend(plan.lines);
         let expired = request.valid_until <= self.clock.now();

@@ -11,12 +11,14 @@ use crate::{
     domain::{
         id::{ListChangeId, ListEntryId},
         listed::{self, Effect, ListEntry, Target, Tenants},
+        person,
         phone::PhoneNumber,
-        privacy::{KeyedHash, PrivacyKeys, Private, Subject},
+        prefix,
+        privacy::{KeyedHash, PrivacyKeys, Private},
     },
     store::{
         Ledger, LedgerError,
-        list::{Action, ChangeFilter, ListChange},
+        list::{Action, ChangeFilter, ChangePage, ListChange},
     },
 };
 
@@ -107,6 +109,11 @@ impl Lists {
     /// expired.
     pub async fn refresh(&self) -> Result<(), LedgerError> {
         let _turn = self.0.turn.lock().await;
+        self.read().await
+    }
+
+    /// Reads everything anew. Whoever asks has the turn.
+    async fn read(&self) -> Result<(), LedgerError> {
         let mut entries: Vec<ListEntry> = Vec::new();
         loop {
             let above = entries.last().map(|entry| entry.id);
@@ -150,35 +157,24 @@ impl Lists {
     /// Puts what is wished on the lists, for each tenant and target; says what stands there now. It goes on when the caller
     /// gives up.
     pub async fn set(&self, wish: Wish, client: &str) -> Result<Vec<ListEntry>, LedgerError> {
-        let now = self.0.clock.unix_ms();
-        let mut entries = Vec::new();
-        for tenants in &wish.tenants {
-            for named in &wish.targets {
-                entries.push(ListEntry {
-                    id: ListEntryId::new(&self.0.clock),
-                    effect: wish.effect,
-                    tenants: tenants.clone(),
-                    target: self.target(tenants, named),
-                    expires_ms: wish.expires_ms,
-                    author: client.to_owned(),
-                    reason: wish.reason.clone(),
-                    created_ms: now,
-                });
-            }
-        }
-        if self.entries().len() + entries.len() > MOST {
+        let wanted = self.wanted(&wish, client);
+        if self.entries().len() + wanted.len() > MOST {
             return Err(LedgerError::Overloaded);
         }
-        self.change(Action::Set, entries, client).await
+        let (this, client) = (self.clone(), client.to_owned());
+        let change = async move { this.put(wanted, &client).await };
+        self.to_its_end(change).await
     }
 
-    /// Takes entries off the lists; says which stood there.
+    /// Takes entries off the lists; says which of them stood there until now. It goes on when the caller gives up.
     pub async fn remove(
         &self,
         entries: Vec<ListEntry>,
         client: &str,
     ) -> Result<Vec<ListEntry>, LedgerError> {
-        self.change(Action::Remove, entries, client).await
+        let (this, client) = (self.clone(), client.to_owned());
+        let change = async move { this.take_away(entries, &client).await };
+        self.to_its_end(change).await
     }
 
     /// The entries for these tenants and targets.
@@ -198,21 +194,42 @@ impl Lists {
     }
 
     /// Changes of the lists, newest first.
-    pub async fn changes(&self, filter: ChangeFilter) -> Result<Vec<ListChange>, LedgerError> {
+    pub async fn changes(&self, filter: ChangeFilter) -> Result<ChangePage, LedgerError> {
         self.0.ledger.list_changes(filter).await
     }
 
-    async fn change(
-        &self,
-        action: Action,
-        entries: Vec<ListEntry>,
-        client: &str,
-    ) -> Result<Vec<ListEntry>, LedgerError> {
-        if entries.is_empty() {
-            return Ok(entries);
+    /// The entries that a wish comes to, each target once.
+    fn wanted(&self, wish: &Wish, client: &str) -> Vec<Wanted> {
+        let now = self.0.clock.unix_ms();
+        let mut wanted: Vec<Wanted> = Vec::new();
+        for tenants in &wish.tenants {
+            for named in &wish.targets {
+                let target = self.target(tenants, named);
+                let is_same = |one: &Wanted| one.entry.is_for(tenants, &target);
+                if wanted.iter().any(is_same) {
+                    continue;
+                }
+                let entry = ListEntry {
+                    id: ListEntryId::new(&self.0.clock),
+                    effect: wish.effect,
+                    tenants: tenants.clone(),
+                    target,
+                    expires_ms: wish.expires_ms,
+                    author: client.to_owned(),
+                    reason: wish.reason.clone(),
+                    created_ms: now,
+                };
+                let probe = self.kept_as(tenants, named);
+                wanted.push(Wanted { entry, probe });
+            }
         }
-        let (this, client) = (self.clone(), client.to_owned());
-        let change = async move { this.apply(action, entries, &client).await };
+        wanted
+    }
+
+    async fn to_its_end(
+        &self,
+        change: impl Future<Output = Result<Vec<ListEntry>, LedgerError>> + Send + 'static,
+    ) -> Result<Vec<ListEntry>, LedgerError> {
         let done = self.0.tracker.spawn(change).await;
         done.unwrap_or_else(|_| {
             let cause = "the change of the lists was broken off";
@@ -220,36 +237,77 @@ impl Lists {
         })
     }
 
-    async fn apply(
+    async fn put(&self, wanted: Vec<Wanted>, client: &str) -> Result<Vec<ListEntry>, LedgerError> {
+        let _turn = self.0.turn.lock().await;
+        let shown = self.entries().as_ref().clone();
+        let (before, mut shown): (Vec<_>, Vec<_>) = shown
+            .into_iter()
+            .partition(|old| wanted.iter().any(|one| one.replaces(old)));
+        let entries: Vec<_> = wanted.into_iter().map(|one| one.entry).collect();
+        // The ledger replaces what has the same hash. What stands there under an older key has another one.
+        let is_replaced = |old: &ListEntry| {
+            let mut entries = entries.iter();
+            entries.any(|entry| entry.is_for(&old.tenants, &old.target))
+        };
+        let others: Vec<_> = before.into_iter().filter(|old| !is_replaced(old)).collect();
+        let mut changes = self.changed(Action::Remove, &others, client);
+        changes.extend(self.changed(Action::Set, &entries, client));
+        self.0.ledger.change_lists(changes).await?;
+        shown.extend(entries.iter().cloned());
+        shown.sort_unstable_by_key(|entry| entry.id);
+        self.show(shown);
+        tell(Action::Remove, &others, client);
+        tell(Action::Set, &entries, client);
+        Ok(entries)
+    }
+
+    async fn take_away(
         &self,
-        action: Action,
         entries: Vec<ListEntry>,
         client: &str,
     ) -> Result<Vec<ListEntry>, LedgerError> {
         let _turn = self.0.turn.lock().await;
+        let changes = self.changed(Action::Remove, &entries, client);
+        let ids: Vec<_> = changes.iter().map(|change| change.id).collect();
+        let done = self.0.ledger.change_lists(changes).await?;
+        let removed = if done == entries.len() as u64 {
+            let mut shown = self.entries().as_ref().clone();
+            shown.retain(|old| !entries.iter().any(|entry| entry.id == old.id));
+            self.show(shown);
+            entries
+        } else {
+            // Some were gone already: what is shown is not what is kept, and only what was taken away has left a trace.
+            self.read().await?;
+            self.traced(&ids, done).await?
+        };
+        tell(Action::Remove, &removed, client);
+        Ok(removed)
+    }
+
+    fn changed(&self, action: Action, entries: &[ListEntry], client: &str) -> Vec<ListChange> {
+        let now = self.0.clock.unix_ms();
         let change = |entry: &ListEntry| ListChange {
             id: ListChangeId::new(&self.0.clock),
             action,
             entry: entry.clone(),
             by: client.to_owned(),
-            at_ms: self.0.clock.unix_ms(),
+            at_ms: now,
         };
-        let changes = entries.iter().map(change).collect();
-        self.0.ledger.change_lists(changes).await?;
-        let mut shown = self.entries().as_ref().clone();
-        let same = |one: &ListEntry, other: &ListEntry| {
-            one.id == other.id || (one.tenants == other.tenants && one.target == other.target)
+        entries.iter().map(change).collect()
+    }
+
+    /// The entries of those changes that were made, which are the newest.
+    async fn traced(&self, ids: &[ListChangeId], done: u64) -> Result<Vec<ListEntry>, LedgerError> {
+        if done == 0 {
+            return Ok(Vec::new());
+        }
+        let newest = ChangeFilter {
+            limit: ids.len(),
+            ..ChangeFilter::default()
         };
-        shown.retain(|old| !entries.iter().any(|entry| same(old, entry)));
-        if action == Action::Set {
-            shown.extend(entries.iter().cloned());
-            shown.sort_unstable_by_key(|entry| entry.id);
-        }
-        self.show(shown);
-        for entry in &entries {
-            tell(action, entry, client);
-        }
-        Ok(entries)
+        let newest = self.0.ledger.list_changes(newest).await?.changes;
+        let made = newest.into_iter().filter(|one| ids.contains(&one.id));
+        Ok(made.map(|change| change.entry).collect())
     }
 
     fn show(&self, entries: Vec<ListEntry>) {
@@ -264,7 +322,7 @@ impl Lists {
                 hash: listed::hash_of(&self.0.keys, phone),
                 masked: phone.masked(),
             },
-            Named::Prefix(digits) => Target::Prefix(digits.clone()),
+            Named::Prefix(digits) => Target::Prefix(prefix::canonical(digits).into_owned()),
             Named::User(user) => Target::User {
                 hash: self.users(tenants, user).swap_remove(0),
             },
@@ -277,9 +335,9 @@ impl Lists {
         match named {
             Named::Number(phone) => Probe::Number {
                 hashes: listed::hashes_of(&self.0.keys, phone),
-                digits: String::new(),
+                writings: [0; 2],
             },
-            Named::Prefix(digits) => Probe::Prefix(digits.clone()),
+            Named::Prefix(digits) => Probe::Prefix(prefix::canonical(digits).into_owned()),
             Named::User(user) => Probe::User(self.users(tenants, user)),
             Named::Network(network) => Probe::Network(*network),
         }
@@ -289,7 +347,7 @@ impl Lists {
         match whom {
             Held::Number(phone) => Probe::Number {
                 hashes: listed::hashes_of(&self.0.keys, phone),
-                digits: phone.expose_e164()[1..].to_owned(),
+                writings: [phone.key(), phone.expose_digits()],
             },
             Held::User(user) => Probe::User(self.users(&Tenants::One(tenant.to_owned()), user)),
             Held::Address(address) => Probe::Network(ipnet::IpNet::from(*address)),
@@ -297,12 +355,19 @@ impl Lists {
     }
 
     fn users(&self, tenants: &Tenants, user: &Private) -> Vec<KeyedHash> {
-        let tenant = match tenants {
-            Tenants::All => "*",
-            Tenants::One(name) => name,
-        };
-        let parts = [tenant.as_bytes(), user.expose().as_bytes()];
-        self.0.keys.all(Subject::User, &parts)
+        person::users(&self.0.keys, name(tenants), user.expose())
+    }
+}
+
+/// What is to stand on the lists, in place of what stood there for the same tenants and target, under whatever key.
+struct Wanted {
+    entry: ListEntry,
+    probe: Probe,
+}
+
+impl Wanted {
+    fn replaces(&self, old: &ListEntry) -> bool {
+        old.tenants == self.entry.tenants && self.probe.is(&old.target)
     }
 }
 
@@ -310,7 +375,8 @@ impl Lists {
 enum Probe {
     Number {
         hashes: Vec<KeyedHash>,
-        digits: String,
+        /// Its digits in canonical form, and as they were written.
+        writings: [u64; 2],
     },
     Prefix(String),
     User(Vec<KeyedHash>),
@@ -323,7 +389,7 @@ impl Probe {
         match (self, target) {
             (Self::Number { hashes, .. }, Target::Number { hash, .. })
             | (Self::User(hashes), Target::User { hash }) => hashes.contains(hash),
-            (Self::Prefix(digits), Target::Prefix(other)) => digits == other,
+            (Self::Prefix(digits), Target::Prefix(other)) => *digits == prefix::canonical(other),
             (Self::Network(network), Target::Network(other)) => network == other,
             (
                 Self::Number { .. } | Self::User(_) | Self::Prefix(_) | Self::Network(_),
@@ -338,7 +404,11 @@ impl Probe {
     /// Whether a target takes it in.
     fn meets(&self, target: &Target) -> bool {
         match (self, target) {
-            (Self::Number { digits, .. }, Target::Prefix(prefix)) => digits.starts_with(prefix),
+            (Self::Number { writings, .. }, Target::Prefix(digits)) => {
+                let prefix = prefix::canonical(digits);
+                let mut writings = writings.iter().map(u64::to_string);
+                writings.any(|digits| digits.starts_with(&*prefix))
+            }
             (Self::Network(address), Target::Network(network)) => network.contains(address),
             (
                 Self::Number { .. } | Self::User(_) | Self::Prefix(_) | Self::Network(_),
@@ -352,17 +422,22 @@ impl Probe {
 }
 
 /// Who changes whom codes go to leaves a trace in the log too.
-fn tell(action: Action, entry: &ListEntry, client: &str) {
-    let tenant = match &entry.tenants {
+fn tell(action: Action, entries: &[ListEntry], client: &str) {
+    for entry in entries {
+        tracing::info!(
+            tenant = name(&entry.tenants),
+            client.name = client,
+            entry.id = %entry.id,
+            effect = entry.effect.as_str(),
+            action = action.as_str(),
+            "the guard's lists were changed"
+        );
+    }
+}
+
+fn name(tenants: &Tenants) -> &str {
+    match tenants {
         Tenants::All => "*",
         Tenants::One(name) => name,
-    };
-    tracing::info!(
-        tenant,
-        client.name = client,
-        entry.id = %entry.id,
-        effect = entry.effect.as_str(),
-        action = action.as_str(),
-        "the guard's lists were changed"
-    );
+    }
 }

@@ -45,7 +45,7 @@ pub(super) enum Permission {
 impl Dispatcher {
     /// A delivery's row as it begins.
     pub(super) fn row(&self, delivery: &Delivery, state: State) -> DeliveryRow {
-        let (request, hashes) = (&delivery.request, delivery.hashes);
+        let (request, hashes) = (&delivery.request, &delivery.hashes);
         let now = self.clock.unix_ms();
         DeliveryRow {
             id: delivery.id,

@@ -55,7 +55,7 @@ pub(super) fn guard_request<'a>(
     request: &'a Request,
     tenant: &'a Tenant,
     channels: Channels,
-    hashes: Hashes,
+    hashes: &'a Hashes,
 ) -> guard::Request<'a> {
     let stored = request.stored.as_ref();
     let stored = stored.map_or(&[][..], |stored| &stored.channels);
@@ -72,6 +72,10 @@ pub(super) fn guard_request<'a>(
         client: request.client_ip,
         phone_hash: hashes.phone,
         user_hash: hashes.user,
+        older: guard::Older {
+            phone: &hashes.older_phones,
+            user: &hashes.older_users,
+        },
         purpose: request.purpose,
         channels,
         opted_in: opted_in.iter().copied().collect(),

@@ -10,7 +10,8 @@ use crate::{
         channel::{Channel, Channels},
         delivery::State,
         id::DeliveryId,
-        privacy::{KeyedHash, Subject},
+        person,
+        privacy::{KeyedHash, Private, Subject},
         verdict::Verdict,
     },
     error::{Reason, fault::Fault},
@@ -35,10 +36,13 @@ use super::{
 const GRACE: Duration = Duration::from_millis(25);
 
 /// A person's number and id as keyed hashes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Hashes {
     pub(super) phone: KeyedHash,
     pub(super) user: Option<KeyedHash>,
+    /// Where they may have been kept before; empty with one key, and then nothing is allocated.
+    pub(super) older_phones: Vec<KeyedHash>,
+    pub(super) older_users: Vec<KeyedHash>,
 }
 
 /// A send under way.
@@ -106,12 +110,13 @@ impl Dispatcher {
 
     /// The person's number and id as keyed hashes: what everything that is remembered of them is kept under.
     pub(super) fn hashes_of(&self, request: &Request) -> Hashes {
-        let tenant = request.tenant.as_bytes();
-        let hash = |subject, text: &str| self.keys.hash(subject, &[tenant, text.as_bytes()]);
-        let user = request.user.as_ref();
+        let (keys, tenant) = (&self.keys, &*request.tenant);
+        let user = request.user.as_ref().map(Private::expose);
         Hashes {
-            phone: hash(Subject::Phone, &request.phone.expose_e164()),
-            user: user.map(|user| hash(Subject::User, user.expose())),
+            phone: person::phone(keys, tenant, &request.phone),
+            user: user.map(|user| person::user(keys, tenant, user)),
+            older_phones: person::older_phones(keys, tenant, &request.phone),
+            older_users: user.map_or(Vec::new(), |user| person::older_users(keys, tenant, user)),
         }
     }
 
@@ -179,7 +184,8 @@ impl Dispatcher {
         let request = &delivery.request;
         let channels = route::channels(request, tenant);
         let wanted = channels.iter().copied().collect();
-        let asked = route::guard_request(request, tenant, wanted, delivery.hashes);
+        self.keep_verified(delivery);
+        let asked = route::guard_request(request, tenant, wanted, &delivery.hashes);
         let admission = delivery.policy.guard.admit(&asked);
         for refusal in &admission.shadowed {
             self.note_shadow(&request.tenant, refusal);

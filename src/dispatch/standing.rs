@@ -4,8 +4,9 @@ use crate::{
     domain::{
         address::Address,
         listed::ListEntry,
+        person,
         phone::{Country, PhoneNumber},
-        privacy::{self, KeyedHash, Private},
+        privacy::Private,
     },
     guard::{Standing, Subject},
 };
@@ -33,22 +34,20 @@ impl Dispatcher {
     /// How the rules stand to somebody, and the entries of the lists that hold for them.
     pub fn standing(&self, tenant: &str, whose: &Whose) -> (Vec<Standing>, Vec<ListEntry>) {
         let guard = &self.policy().guard;
-        let hash = |subject, text: &str| -> KeyedHash {
-            self.keys
-                .hash(subject, &[tenant.as_bytes(), text.as_bytes()])
-        };
+        let keys = &self.keys;
         let holding = |whom| self.lists.holding(tenant, &whom);
         match whose {
             Whose::Number(phone) => {
-                let hash = hash(privacy::Subject::Phone, &phone.expose_e164());
-                let subject = Subject::Destination(phone, hash);
+                let hash = person::phone(keys, tenant, phone);
+                let older = person::older_phones(keys, tenant, phone);
+                let subject = Subject::Destination(phone, hash, &older);
                 (
                     guard.standing(tenant, &subject),
                     holding(Held::Number(phone)),
                 )
             }
             Whose::User(user) => {
-                let hash = hash(privacy::Subject::User, user.expose());
+                let hash = person::user(keys, tenant, user.expose());
                 let subject = Subject::User(hash, user.expose());
                 (guard.standing(tenant, &subject), holding(Held::User(user)))
             }
@@ -70,11 +69,15 @@ impl Dispatcher {
         &self,
         policy: &Policy,
         request: &Request,
-        hashes: Hashes,
+        hashes: &Hashes,
     ) -> Vec<String> {
         let user = request.user.as_ref().zip(hashes.user);
         let subjects = [
-            Some(Subject::Destination(&request.phone, hashes.phone)),
+            Some(Subject::Destination(
+                &request.phone,
+                hashes.phone,
+                &hashes.older_phones,
+            )),
             user.map(|(user, hash)| Subject::User(hash, user.expose())),
             request.client_ip.map(Subject::Network),
         ];

@@ -129,7 +129,6 @@ impl Dispatcher {
         tenant: &Tenant,
         admitted: Admitted,
     ) -> Result<Walked, Outcome> {
-        let (request, hashes) = (&delivery.request, delivery.hashes);
         let mut walk = Walk {
             by: self,
             delivery,
@@ -138,7 +137,12 @@ impl Dispatcher {
             ordinal: 0,
             repeat: None,
             doubtful: false,
-            asked: route::guard_request(request, tenant, admitted.wanted, hashes),
+            asked: route::guard_request(
+                &delivery.request,
+                tenant,
+                admitted.wanted,
+                &delivery.hashes,
+            ),
             charged: Charged::default(),
             refused: admitted.refused,
             left: Left::Done,
@@ -413,7 +417,11 @@ impl Dispatcher {
 impl Dispatcher {
     /// Counts texts that cost more than one segment: usually one odd character that an operator can do without.
     fn note_length(&self, text: &Private) {
-        let segments = segments::segments(text.expose());
+        let text = text.expose();
+        if segments::is_one(text) {
+            return;
+        }
+        let segments = segments::segments(text);
         if segments.count > 1 {
             let labels = [(Label::Encoding, segments.encoding.as_str())];
             self.metrics

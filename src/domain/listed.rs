@@ -34,6 +34,11 @@ impl ListEntry {
     pub fn is_live(&self, now_ms: u64) -> bool {
         self.expires_ms.is_none_or(|expires| now_ms < expires)
     }
+
+    /// Whether it is the entry for these tenants and this target, hashed under the same key.
+    pub fn is_for(&self, tenants: &Tenants, target: &Target) -> bool {
+        self.tenants == *tenants && self.target.is(target)
+    }
 }
 
 /// What an entry does.
@@ -100,6 +105,22 @@ pub enum Target {
     },
     /// Every device of a network; one address is a network too.
     Network(IpNet),
+}
+
+impl Target {
+    /// Whether it is this very one. How a number was written, which its mask shows, does not matter.
+    pub fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Number { hash, .. }, Self::Number { hash: other, .. })
+            | (Self::User { hash }, Self::User { hash: other }) => hash == other,
+            (Self::Prefix(digits), Self::Prefix(other)) => digits == other,
+            (Self::Network(network), Self::Network(other)) => network == other,
+            (
+                Self::Number { .. } | Self::User { .. } | Self::Prefix(_) | Self::Network(_),
+                Self::Number { .. } | Self::User { .. } | Self::Prefix(_) | Self::Network(_),
+            ) => false,
+        }
+    }
 }
 
 /// The keyed hash under which a number stands on the lists. The writings of one number have one hash.

@@ -138,6 +138,11 @@ pub fn warm_up() {
     let _: Option<PhoneNumber> = PhoneNumber::parse("+14155550123");
 }
 
+/// Whether a number with as many digits as this text may be valid, whatever they are; much quicker than to read it.
+pub fn may_be_whole(text: &str) -> bool {
+    Parsed::parse(text, None).is_ok_and(|parsed| PHONE_NUMBER_UTIL.is_possible_number(&parsed))
+}
+
 thread_local! {
     /// The number that was read last. A door reads a number, and the gateway behind it, in the same process, reads its
     /// E.164 form right after: to look through the plans again would be the dearest part of that.
@@ -188,11 +193,7 @@ impl PhoneNumber {
 
     /// The number as E.164 with `+`, for the wire of a provider and for nothing else.
     pub fn expose_e164(&self) -> String {
-        // At most fifteen digits. Nothing is formatted: every message needs this form several times.
-        let mut text = String::with_capacity(16);
-        text.push('+');
-        text.push_str(itoa::Buffer::new().format(self.digits));
-        text
+        plus(self.digits)
     }
 
     /// The code that callers from abroad dial for its country or network.
@@ -212,15 +213,22 @@ impl PhoneNumber {
         self.digits
     }
 
-    /// All digits of the E.164 form as one number: the key of limits. The two writings of an Argentine mobile (with
+    /// All digits of the canonical form as one number: the key of limits. The two writings of an Argentine mobile (with
     /// and without the 9 that callers from abroad dial) are one key.
     pub fn key(&self) -> u64 {
-        if self.calling_code == 54
-            && let Some(rest) = self.digits.to_string().strip_prefix("549")
-        {
-            return format!("54{rest}").parse().unwrap_or(self.digits);
-        }
+        const WITH_NINE: u64 = 5_490_000_000_000;
+        const WITHOUT: u64 = 540_000_000_000;
+        // A mobile there has ten digits after the 9, and nothing else has as many or begins with it.
         self.digits
+            .checked_sub(WITH_NINE)
+            .filter(|rest| *rest < 10_000_000_000)
+            .map_or(self.digits, |rest| WITHOUT + rest)
+    }
+
+    /// The number as E.164 with `+` in the one form that all its writings share, for hashing and for nothing else: where it
+    /// differs from the E.164 form, no provider need know it.
+    pub fn expose_canonical(&self) -> String {
+        plus(self.key())
     }
 
     /// Where the number belongs; `None` for numbers of no country.
@@ -254,6 +262,14 @@ impl fmt::Debug for PhoneNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.masked())
     }
+}
+
+fn plus(digits: u64) -> String {
+    // At most fifteen digits. Nothing is formatted: every message needs this form several times.
+    let mut text = String::with_capacity(16);
+    text.push('+');
+    text.push_str(itoa::Buffer::new().format(digits));
+    text
 }
 
 fn canonical(text: &str, default: Option<Country>) -> Option<PhoneNumber> {
@@ -323,6 +339,16 @@ mod tests {
             parse("+54 9 11 2345 6789").key(),
             parse("+54 11 2345 6789").key()
         );
+        for text in ["+54 9 11 2345 6789", "+54 11 2345 6789"] {
+            assert_eq!(parse(text).expose_canonical(), "+541123456789");
+        }
+        assert_eq!(
+            parse("+54 9 11 2345 6789").expose_e164(),
+            "+5491123456789",
+            "which is what providers are sent"
+        );
+        let elsewhere = parse("+52 55 1234 5678");
+        assert_eq!(elsewhere.expose_canonical(), elsewhere.expose_e164());
     }
 
     #[test]

@@ -104,6 +104,12 @@ impl PrivacyKeys {
         keys.map(|key| digest(key, subject, parts)).collect()
     }
 
+    /// The hashes under which a thing may have been written by an older key; none where there is one key.
+    pub fn older(&self, subject: Subject, parts: &[&[u8]]) -> Vec<KeyedHash> {
+        let keys = self.0.iter().skip(1);
+        keys.map(|key| digest(key, subject, parts)).collect()
+    }
+
     /// The key under which the guard hashes what it counts. It is derived from the oldest key, so that a new first one
     /// loses no counter.
     pub fn counting(&self) -> [u8; 16] {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::{
     dispatch::outcome::{About, Joined, Report},
-    domain::{delivery::Outcome, id::DeliveryId, phone::PhoneNumber, privacy::Private},
+    domain::{
+        delivery::Outcome, id::DeliveryId, phone::PhoneNumber, privacy::Private, purpose::Purpose,
+    },
     error::{Reason, fault::Fault},
     pb::v1,
 };
@@ -66,6 +68,7 @@ fn delivery(wire: &v1::ReportOutcomeRequest, bad: &mut Violations) -> Option<Abo
         ("phone_number", !wire.phone_number.is_empty()),
         ("family", wire.family != 0),
         ("occurred_at", wire.occurred_at.is_some()),
+        ("purposes", !wire.purposes.is_empty()),
     ];
     for (field, _) in beside.into_iter().filter(|(_, given)| *given) {
         bad.add(field, "must not be given beside delivery_id");
@@ -100,13 +103,27 @@ fn person(wire: &v1::ReportOutcomeRequest, bad: &mut Violations) -> About {
     if occurred.is_some_and(|time| !is_time(time)) {
         bad.add("occurred_at", "is no time after 1970");
     }
+    let purposes = purposes(&wire.purposes, bad);
     let user = Some(&wire.user_id).filter(|user| !user.is_empty());
     About::Person {
         user: user.map(|user| Private::new(user.as_str())),
         phone: phone.flatten(),
         family: family.ok().and_then(v1::Family::to_domain),
+        purposes,
         occurred_ms: occurred.map(millis),
     }
+}
+
+/// What the code was for. One that is not known would fit codes for anything, or none: both would be wrong.
+fn purposes(wire: &[i32], bad: &mut Violations) -> Vec<Purpose> {
+    let known = wire.iter().take(Purpose::ALL.len());
+    let known: Vec<_> = known
+        .filter_map(|purpose| v1::Purpose::try_from(*purpose).ok()?.to_domain())
+        .collect();
+    if known.len() != wire.len() {
+        bad.add("purposes", "must be at most five known purposes");
+    }
+    known
 }
 
 fn is_time(time: &prost_types::Timestamp) -> bool {
@@ -154,8 +171,18 @@ mod tests {
                 user: Some(_),
                 phone: None,
                 family: None,
+                purposes,
                 occurred_ms: None
-            }
+            } if purposes.is_empty()
+        ));
+        let recovered = v1::ReportOutcomeRequest {
+            purposes: vec![v1::Purpose::PasswordReset.into()],
+            ..good()
+        };
+        let report = read(recovered).expect("it is right");
+        assert!(matches!(
+            report.about,
+            About::Person { purposes, .. } if purposes == [Purpose::PasswordReset]
         ));
         let id = DeliveryId::from_bytes([7; 16]);
         let by_id = v1::ReportOutcomeRequest {
@@ -186,6 +213,7 @@ mod tests {
                     seconds: -1,
                     nanos: 0,
                 }),
+                purposes: vec![9],
             };
         };
         let all = [
@@ -196,8 +224,11 @@ mod tests {
             "phone_number",
             "family",
             "occurred_at",
+            "purposes",
         ];
         assert_eq!(bad(everything), all);
+        assert_eq!(bad(|wire| wire.purposes = vec![0]), ["purposes"]);
+        assert_eq!(bad(|wire| wire.purposes = vec![1; 9]), ["purposes"]);
     }
 
     #[test]

@@ -11,8 +11,9 @@ use crate::{
         delivery::State,
         id::DeliveryId,
         passcode::Passcode,
+        person,
         phone::PhoneNumber,
-        privacy::{PrivacyKeys, Private, Subject},
+        privacy::{PrivacyKeys, Private},
         purpose::Purpose,
     },
     error::{Reason, fault::Fault},
@@ -202,15 +203,14 @@ pub(super) fn filter(wire: v1::ListDeliveriesRequest, keys: &PrivacyKeys) -> Res
     }
     bad.finish()?;
     let tenant = wire.tenant;
-    let hashes = |subject, text: &str| keys.all(subject, &[tenant.as_bytes(), text.as_bytes()]);
     Ok(Filter {
         reference: Some(wanted.reference).filter(|text| !text.is_empty()),
         phone: phone
             .flatten()
-            .map(|phone| hashes(Subject::Phone, &phone.expose_e164())),
+            .map(|phone| person::phones(keys, &tenant, &phone)),
         user: Some(wanted.user_id)
             .filter(|text| !text.is_empty())
-            .map(|user| hashes(Subject::User, &user)),
+            .map(|user| person::users(keys, &tenant, &user)),
         states: states.into_iter().flatten().collect(),
         after_ms: wanted.created_after.map(|time| millis(&time)),
         before_ms: wanted.created_before.map(|time| millis(&time)),

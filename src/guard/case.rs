@@ -68,6 +68,7 @@ impl<'a> Case<'a> {
             now_ms,
             destination: (state.destinations).standing(
                 request.phone_hash,
+                request.older.phone,
                 now_ms,
                 guard.verified_days,
             ),
@@ -82,8 +83,10 @@ impl<'a> Case<'a> {
         let request = self.request;
         let asker = Asker {
             tenant: request.tenant,
-            digits: request.phone.expose_digits(),
+            digits: request.phone.key(),
+            written: request.phone.expose_digits(),
             user: request.user_hash,
+            older: request.older.user,
             client: request.client,
             now_ms: self.now_ms,
         };
@@ -423,7 +426,11 @@ impl<'a> Case<'a> {
 
 /// The keys of a country's and the tenant's purse.
 pub(super) fn money_keys(hashing: &Hashing, tag: Tag, country: Option<Country>) -> [u64; 2] {
-    let country = country.map_or(0, |country| hashing.country(tag, country));
+    let country = country.map_or_else(
+        // A number of no country has a purse too, and each tenant its own.
+        || hashing.figure(Kind::Country, tag, 0),
+        |country| hashing.country(tag, country),
+    );
     // The same hash is a bucket's: another table, which is no place for a clash.
     [country, hashing.figure(Kind::Tenant, tag, 2)]
 }

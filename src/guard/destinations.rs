@@ -49,15 +49,27 @@ impl Destinations {
         Self(Table::new(16))
     }
 
-    /// What is known of one.
-    pub fn standing(&self, hash: KeyedHash, now_ms: u64, verified_days: u16) -> Standing {
+    /// What is known of one, which may have been verified under an older hash.
+    pub fn standing(
+        &self,
+        hash: KeyedHash,
+        older: &[KeyedHash],
+        now_ms: u64,
+        verified_days: u16,
+    ) -> Standing {
         let (now, today) = (seconds(now_ms), day(now_ms));
-        let known = self.0.if_there(hash.short(), |known| *known);
-        let known = known.unwrap_or_default();
+        let known = self.known(hash);
+        let is_fresh = |known| is_fresh(known, today, verified_days);
         Standing {
-            verified: is_fresh(known, today, verified_days),
+            verified: is_fresh(known) || older.iter().any(|one| is_fresh(self.known(*one))),
             first: known.put == 0 || now.saturating_sub(known.put_s) >= SAME_PERSON_S,
         }
+    }
+
+    /// The last day since 1970 on which it was verified under one of these hashes; zero for never.
+    pub fn verified_on(&self, hashes: &[KeyedHash]) -> u32 {
+        let days = hashes.iter().map(|hash| self.known(*hash).verified);
+        days.max().unwrap_or_default().into()
     }
 
     /// Notes that a message was put into the budgets.
@@ -112,6 +124,11 @@ impl Destinations {
     pub fn count(&self) -> usize {
         self.0.count()
     }
+
+    fn known(&self, hash: KeyedHash) -> Known {
+        let known = self.0.if_there(hash.short(), |known| *known);
+        known.unwrap_or_default()
+    }
 }
 
 fn is_fresh(known: Known, today: u16, verified_days: u16) -> bool {
@@ -134,18 +151,38 @@ mod tests {
     const HASH: KeyedHash = KeyedHash([7; 16]);
     const NOW: u64 = 20_000 * DAY_MS;
 
+    fn verified(destinations: &Destinations, hash: KeyedHash) -> bool {
+        destinations.standing(hash, &[], NOW, 180).verified
+    }
+
+    #[test]
+    fn an_older_hash_says_that_it_was_verified_and_when() {
+        let destinations = Destinations::none();
+        let older = [KeyedHash([1; 16]), KeyedHash([2; 16])];
+        destinations.remember(older[0], 19_900);
+        destinations.remember(older[1], 19_950);
+        let standing = |days: u64| destinations.standing(HASH, &older, NOW + days * DAY_MS, 180);
+        assert!(standing(0).verified && standing(129).verified);
+        assert!(!standing(130).verified);
+        assert_eq!(destinations.verified_on(&older), 19_950);
+        assert_eq!(destinations.verified_on(&[HASH]), 0);
+        // What is put in is put in under the present hash alone.
+        destinations.put(HASH, true, NOW);
+        assert!(!standing(0).first);
+    }
+
     #[test]
     fn a_verified_destination_is_known_for_its_days_and_not_one_more() {
         let destinations = Destinations::none();
         assert_eq!(destinations.verify(HASH, NOW, 180), (0.0, false));
         let check = |days: u64, expect: bool| {
-            let standing = destinations.standing(HASH, NOW + days * DAY_MS, 180);
+            let standing = destinations.standing(HASH, &[], NOW + days * DAY_MS, 180);
             assert_eq!(standing.verified, expect, "{days}");
         };
         check(0, true);
         check(179, true);
         check(180, false);
-        assert!(!destinations.standing(KeyedHash([8; 16]), NOW, 180).verified);
+        assert!(!verified(&destinations, KeyedHash([8; 16])));
         destinations.drop_idle(NOW + 179 * DAY_MS, 180);
         assert_eq!(destinations.count(), 1);
         destinations.drop_idle(NOW + 180 * DAY_MS, 180);
@@ -159,17 +196,17 @@ mod tests {
         destinations.remember(HASH, 19_900);
         assert!(
             destinations
-                .standing(HASH, NOW + 100 * DAY_MS, 180)
+                .standing(HASH, &[], NOW + 100 * DAY_MS, 180)
                 .verified
         );
         destinations.remember(KeyedHash([9; 16]), 19_900);
-        assert!(destinations.standing(KeyedHash([9; 16]), NOW, 180).verified);
+        assert!(verified(&destinations, KeyedHash([9; 16])));
     }
 
     #[test]
     fn a_person_who_asks_again_weighs_little_and_is_taken_out_whole() {
         let destinations = Destinations::none();
-        let standing = |ms| destinations.standing(HASH, ms, 180);
+        let standing = |ms| destinations.standing(HASH, &[], ms, 180);
         assert_eq!(standing(NOW).weight().to_string(), "1");
         destinations.put(HASH, true, NOW);
         assert_eq!(standing(NOW + 30_000).weight().to_string(), "0.25");
@@ -188,7 +225,7 @@ mod tests {
         let destinations = Destinations::none();
         destinations.verify(HASH, NOW, 180);
         destinations.put(HASH, true, NOW);
-        let earlier = destinations.standing(HASH, NOW - DAY_MS, 180);
+        let earlier = destinations.standing(HASH, &[], NOW - DAY_MS, 180);
         assert!(earlier.verified && !earlier.first);
     }
 }

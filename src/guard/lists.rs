@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use crate::domain::{
     address::Address,
     listed::{Effect, ListEntry, Target},
+    prefix,
     privacy::KeyedHash,
 };
 
@@ -26,10 +27,14 @@ pub struct Lists {
 pub struct Asker<'a> {
     /// The tenant's name.
     pub tenant: &'a str,
-    /// All digits of the number.
+    /// All digits of the number in canonical form.
     pub digits: u64,
+    /// All digits of the number as it was written.
+    pub written: u64,
     /// The hash of tenant and user id.
     pub user: Option<KeyedHash>,
+    /// Hashes of them by older keys.
+    pub older: &'a [KeyedHash],
     /// The device's address.
     pub client: Option<Address>,
     /// Now, ms since 1970.
@@ -45,7 +50,9 @@ impl Lists {
                 Target::Number { hash, .. } => lists.numbers.entry(*hash),
                 Target::User { hash } => lists.users.entry(*hash),
                 Target::Prefix(digits) => {
-                    let Ok(prefix) = digits.parse() else { continue };
+                    let Ok(prefix) = prefix::canonical(digits).parse() else {
+                        continue;
+                    };
                     let length = count_digits(prefix);
                     lists
                         .prefixes
@@ -87,19 +94,16 @@ impl Lists {
                 single.look(self.numbers.get(&hash), asker);
             }
         }
-        if let Some(user) = asker.user {
-            single.look(self.users.get(&user), asker);
+        for user in asker.user.iter().chain(asker.older) {
+            single.look(self.users.get(user), asker);
         }
         if single.0.is_some() {
             return single.0;
         }
         let mut range = Best::default();
-        let length = count_digits(asker.digits);
-        for (digits, prefixes) in self.prefixes.range(..=length) {
-            range.look(
-                prefixes.get(&(asker.digits / 10_u64.pow(length - digits))),
-                asker,
-            );
+        self.look_at_prefixes(asker.digits, asker, &mut range);
+        if asker.written != asker.digits {
+            self.look_at_prefixes(asker.written, asker, &mut range);
         }
         if let Some(address) = asker.client.map(Address::expose) {
             for ((is_v6, length), networks) in &self.networks {
@@ -111,6 +115,13 @@ impl Lists {
             }
         }
         range.0
+    }
+
+    fn look_at_prefixes<'a>(&'a self, number: u64, asker: &Asker<'_>, best: &mut Best<'a>) {
+        let length = count_digits(number);
+        for (digits, prefixes) in self.prefixes.range(..=length) {
+            best.look(prefixes.get(&(number / 10_u64.pow(length - digits))), asker);
+        }
     }
 }
 
@@ -174,7 +185,9 @@ mod tests {
     const ASKER: Asker<'_> = Asker {
         tenant: "acme",
         digits: 14_155_552_671,
+        written: 14_155_552_671,
         user: None,
+        older: &[],
         client: None,
         now_ms: 999,
     };
@@ -213,6 +226,44 @@ mod tests {
         check(network("2001:db8:1:2::9"), true);
         check(network("2001:db8:1:3::/64"), false);
         check(network("0.0.0.0/0"), false);
+    }
+
+    #[test]
+    fn a_prefix_is_met_by_both_writings_of_a_number() {
+        let argentine = |written| Asker {
+            digits: 541_123_456_789,
+            written,
+            ..ASKER
+        };
+        let check = |digits: &str, with: bool, without: bool| {
+            let lists = Lists::new(vec![entry(Effect::Block, Tenants::All, prefix(digits))]);
+            let met = |written| effect(&lists, &argentine(written)).is_some();
+            let met = [met(5_491_123_456_789), met(541_123_456_789)];
+            assert_eq!(met, [with, without], "{digits}");
+        };
+        check("549112345", true, true);
+        check("54112345", true, true);
+        check("5491", true, true);
+        check("54", true, true);
+        // Who says no more than the 9 means how it is written.
+        check("549", true, false);
+        check("549112346", false, false);
+    }
+
+    #[test]
+    fn a_user_is_met_under_an_older_key() {
+        let target = Target::User {
+            hash: KeyedHash([2; 16]),
+        };
+        let lists = Lists::new(vec![entry(Effect::Block, Tenants::All, target)]);
+        let (user, older) = (Some(KeyedHash([3; 16])), [KeyedHash([2; 16])]);
+        assert_eq!(effect(&lists, &Asker { user, ..ASKER }), None);
+        let asker = Asker {
+            user,
+            older: &older,
+            ..ASKER
+        };
+        assert_eq!(effect(&lists, &asker), Some(Effect::Block));
     }
 
     #[test]

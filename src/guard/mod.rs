@@ -74,6 +74,8 @@ pub struct Request<'a> {
     pub phone_hash: KeyedHash,
     /// Keyed hash of tenant and user id, as the ledger keeps it.
     pub user_hash: Option<KeyedHash>,
+    /// Where it kept them before.
+    pub older: Older<'a>,
     /// Why the code is needed.
     pub purpose: Purpose,
     /// The channels that the request may take at all.
@@ -83,6 +85,16 @@ pub struct Request<'a> {
     /// Whether this delivery has been charged before: a further attempt is the same message to the same person, of which a
     /// range that has meanwhile run full says nothing.
     pub charged: bool,
+}
+
+/// The hashes under which the ledger may have kept a number and a user id before: by older keys, and in a form that is not
+/// written any more. There is none as long as there is one key.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Older<'a> {
+    /// Those of tenant and number.
+    pub phone: &'a [KeyedHash],
+    /// Those of tenant and user id.
+    pub user: &'a [KeyedHash],
 }
 
 /// What a send has put into the budgets, so that a verified outcome can take it out again: keyed hashes of the ranges that
@@ -209,8 +221,8 @@ pub struct Kept {
 /// Whose standing is asked for.
 #[derive(Clone, Copy, Debug)]
 pub enum Subject<'a> {
-    /// A number, by itself and its hash as in a request: its limits, and every range that it is in.
-    Destination(&'a PhoneNumber, KeyedHash),
+    /// A number, by itself and its hashes as in a request, the older ones last: its limits, and every range that it is in.
+    Destination(&'a PhoneNumber, KeyedHash, &'a [KeyedHash]),
     /// All digits but the last four, or but the last six, of numbers in E.164 form; also with `+`.
     Range(&'a str),
     /// A country.
@@ -409,6 +421,22 @@ impl Guard {
         for (hash, day) in rows {
             self.state.destinations.remember(hash, day);
         }
+    }
+
+    /// Takes a destination over that was verified under an older hash, so that it is known under the present one. Says on
+    /// which day since 1970 it was verified; `None` where there was nothing to take over.
+    pub fn take_over(&self, phone: KeyedHash, older: &[KeyedHash]) -> Option<u32> {
+        let (destinations, now_ms) = (&self.state.destinations, self.state.now_ms());
+        let is_known = |older| {
+            let standing = destinations.standing(phone, older, now_ms, self.verified_days);
+            standing.verified
+        };
+        if older.is_empty() || is_known(&[]) || !is_known(older) {
+            return None;
+        }
+        let day = destinations.verified_on(older);
+        destinations.remember(phone, day);
+        Some(day)
     }
 
     /// Takes other lists up, all of them.

@@ -5,6 +5,7 @@ use crate::{
     domain::{
         address::Address,
         phone::{Country, PhoneNumber},
+        prefix,
         price::Price,
         privacy::KeyedHash,
     },
@@ -34,7 +35,7 @@ impl Guard {
             now_ms: self.state.now_ms(),
         };
         match *subject {
-            Subject::Destination(phone, hash) => viewer.destination(phone, hash),
+            Subject::Destination(phone, hash, older) => viewer.destination(phone, hash, older),
             Subject::Range(digits) => viewer.range(digits),
             Subject::Country(country) => viewer.country(country),
             Subject::User(_, id) => {
@@ -55,11 +56,15 @@ struct Viewer<'a> {
 }
 
 impl Viewer<'_> {
-    fn destination(&self, phone: &PhoneNumber, hash: KeyedHash) -> Vec<Standing> {
+    fn destination(
+        &self,
+        phone: &PhoneNumber,
+        hash: KeyedHash,
+        older: &[KeyedHash],
+    ) -> Vec<Standing> {
         let state = &self.guard.state;
-        let known = state
-            .destinations
-            .standing(hash, self.now_ms, self.guard.verified_days);
+        let days = self.guard.verified_days;
+        let known = state.destinations.standing(hash, older, self.now_ms, days);
         let verified = if known.verified { "yes" } else { "no" };
         let mut standing = vec![Standing {
             rule: "verified".into(),
@@ -88,7 +93,7 @@ impl Viewer<'_> {
     /// which it is, as countries differ in theirs, so both are shown.
     fn range(&self, digits: &str) -> Vec<Standing> {
         let digits = digits.strip_prefix('+').unwrap_or(digits);
-        let Ok(digits) = digits.parse() else {
+        let Ok(digits) = prefix::canonical(digits).parse() else {
             return Vec::new();
         };
         let scopes = [Scope::Range10k, Scope::Range1m];

@@ -172,7 +172,7 @@ impl<'a> Stage<'a> {
     fn row(&mut self, row: &Row<'_>) {
         self.advance(row.offset_ms);
         let phone = PhoneNumber::parse(row.phone);
-        let hash = phone.map(|phone| self.hash(Subject::Phone, &phone.expose_e164()));
+        let hash = phone.map(|phone| self.hash(Subject::Phone, &phone.expose_canonical()));
         let verified = hash.is_some_and(|hash| self.known.contains(&hash.short()));
         let passed = match (&phone, hash) {
             (Some(phone), Some(hash)) => self.pass(row, phone, hash),
@@ -206,6 +206,7 @@ impl<'a> Stage<'a> {
             client: row.ip,
             phone_hash: hash,
             user_hash: row.user.map(|user| self.hash(Subject::User, user)),
+            older: guard::Older::default(),
             purpose: row.purpose,
             channels: channels.iter().copied().collect(),
             opted_in: row.reachable,

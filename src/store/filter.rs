@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use super::{
     LedgerError,
+    list::{ChangeFilter, ListChange},
     record::{DecisionFilter, DecisionRow, DeliveryRow, Filter},
 };
-use crate::domain::id::{DecisionId, DeliveryId};
+use crate::domain::id::{DecisionId, DeliveryId, ListChangeId};
 
 /// A delivery's id is drawn within this time of `created_ms`.
 const SKEW_MS: u64 = 5_000;
@@ -115,6 +116,31 @@ impl Question for DecisionFilter {
 
     fn lowest_at(unix_ms: u64) -> DecisionId {
         DecisionId::lowest_at(unix_ms)
+    }
+}
+
+impl Question for ChangeFilter {
+    type Id = ListChangeId;
+    type Row = ListChange;
+
+    fn admits(&self, row: &ListChange) -> bool {
+        Self::admits(self, &row.entry.tenants)
+    }
+
+    fn limit(&self) -> usize {
+        self.limit
+    }
+
+    fn id(row: &ListChange) -> ListChangeId {
+        row.id
+    }
+
+    fn made_ms(id: ListChangeId) -> u64 {
+        id.unix_ms()
+    }
+
+    fn lowest_at(unix_ms: u64) -> ListChangeId {
+        ListChangeId::lowest_at(unix_ms)
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::domain::{id::ListChangeId, listed::ListEntry};
+use crate::domain::{
+    id::ListChangeId,
+    listed::{ListEntry, Tenants},
+};
 
 /// How long it is remembered who changed the lists.
 pub(super) const CHANGES_KEPT: Duration = Duration::from_hours(24 * 400);
@@ -59,9 +62,19 @@ pub struct ChangeFilter {
     pub limit: usize,
 }
 
+/// Changes, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChangePage {
+    /// The changes.
+    pub changes: Vec<ListChange>,
+    /// Below which change to go on; `None` at the end. A page may have fewer than were asked for, also none, and not be the
+    /// last.
+    pub next: Option<ListChangeId>,
+}
+
 impl ChangeFilter {
-    /// Whether the change of an entry is an answer.
-    pub(super) fn admits(&self, entry: &ListEntry) -> bool {
-        (self.tenants.as_ref()).is_none_or(|names| names.iter().any(|name| entry.tenants.has(name)))
+    /// Whether the change of an entry for these is an answer.
+    pub(super) fn admits(&self, tenants: &Tenants) -> bool {
+        (self.tenants.as_ref()).is_none_or(|names| names.iter().any(|name| tenants.has(name)))
     }
 }

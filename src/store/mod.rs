@@ -24,7 +24,7 @@ use crate::domain::{
 };
 
 use counter::Counter;
-use list::{ChangeFilter, ListChange};
+use list::{ChangeFilter, ChangePage, ListChange};
 use preference::{PreferenceKey, PreferenceRow, Rewrite};
 use record::{
     AttemptResult, AttemptRow, Claim, DecisionFilter, DecisionPage, DecisionRow, DeliveryRecord,
@@ -156,8 +156,8 @@ pub trait Ledger: Send + Sync {
         limit: usize,
     ) -> Result<Vec<ListEntry>, LedgerError>;
 
-    /// Changes of the guard's lists, newest first; fewer than the filter's limit on the last page.
-    async fn list_changes(&self, filter: ChangeFilter) -> Result<Vec<ListChange>, LedgerError>;
+    /// A page of the changes of the guard's lists, newest first.
+    async fn list_changes(&self, filter: ChangeFilter) -> Result<ChangePage, LedgerError>;
 
     /// Keeps these values of the guard's in place of those of the same keys, in one transaction. Returns once that is
     /// committed.

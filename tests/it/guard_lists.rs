@@ -331,6 +331,7 @@ async fn every_bad_field_is_named_at_once(mode: Mode) {
             whom(Whom::UserId("u-1".to_owned())),
             whom(Whom::Network("office".to_owned())),
             Target::default(),
+            whom(Whom::Prefix("+44740012345".to_owned())),
         ],
         effect: 77,
         expires_in: Some(Duration::ZERO.try_into().unwrap()),
@@ -343,6 +344,7 @@ async fn every_bad_field_is_named_at_once(mode: Mode) {
         "targets[3].user_id",
         "targets[4].network",
         "targets[5]",
+        "targets[6].prefix",
         "effect",
         "expires_in",
         "reason",
@@ -379,6 +381,7 @@ async fn every_bad_field_is_named_at_once(mode: Mode) {
     let subjects = [
         (Subject::PhoneNumber("12".to_owned()), "phone_number"),
         (Subject::Range("+1x".to_owned()), "range"),
+        (Subject::Range("+14155550123".to_owned()), "range"),
         (Subject::Country("XX".to_owned()), "country"),
         (Subject::UserId(String::new()), "user_id"),
         (Subject::ClientIp("localhost".to_owned()), "client_ip"),
@@ -394,7 +397,7 @@ async fn lists_and_changes_are_paged(mode: Mode) {
     let client = gateway.client(OPERATOR).await;
     let mut set: Vec<ListEntry> = Vec::new();
     for digit in 0..5 {
-        let prefix = whom(Whom::Prefix(format!("+44740012{digit}")));
+        let prefix = whom(Whom::Prefix(format!("+4474001{digit}")));
         set.extend(client.block(block(TENANT, prefix)).await.unwrap());
     }
     // What was made in one millisecond has no order.

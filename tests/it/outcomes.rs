@@ -38,6 +38,7 @@ in_both_modes!(
     a_service_reports_by_delivery_or_person,
     a_report_names_every_bad_field,
     a_restart_forgets_no_outcome,
+    a_recovery_by_email_vouches_for_no_enrolment,
     a_verified_user_is_not_refused_in_an_attack_on_their_range,
 );
 
@@ -353,6 +354,18 @@ fn enrolling(phone: &str) -> Hook {
         "/requestType",
         json!("com.okta.user.telephony.pre-enrollment"),
     )
+}
+
+async fn a_recovery_by_email_vouches_for_no_enrolment(mode: Mode) {
+    let gateway = TestGateway::plan(mode).await.start().await;
+    assert!(gateway.hook(&enrolling(PHONE)).await.is_delivered());
+    let mut reset = event("1", USER, "SUCCESS");
+    reset["eventType"] = json!("user.account.reset_password");
+    reset["target"] = json!([{ "id": USER, "type": "User" }]);
+    taken(&gateway.events(TENANT, HOOK_SECRET, body(&[reset])).await);
+    let labels = [("tenant", TENANT), ("match", "unmatched")];
+    gateway.has_counted("otp_outcomes_total", &labels, 1).await;
+    gateway.outcome_of(PHONE, Outcome::Unknown).await;
 }
 
 async fn a_verified_user_is_not_refused_in_an_attack_on_their_range(mode: Mode) {

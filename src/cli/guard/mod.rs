@@ -94,7 +94,7 @@ struct Targets {
     /// A number, E.164 with a leading +; may be repeated
     #[arg(long)]
     phone: Vec<String>,
-    /// Every number that begins like this, with a leading +; may be repeated
+    /// Every number that begins like this, with a leading + and without the last four digits; may be repeated
     #[arg(long)]
     prefix: Vec<String>,
     /// A user, by your own id; may be repeated

@@ -25,8 +25,10 @@ use crate::{
         channel::Family,
         delivery::Outcome,
         id::DeliveryId,
+        person,
         phone::PhoneNumber,
         privacy::{KeyedHash, Private, Subject},
+        purpose::Purpose,
     },
     guard::{Trail, Verified},
     store::{
@@ -78,6 +80,8 @@ pub enum About {
         phone: Option<PhoneNumber>,
         /// What the person's screen promised; `None` for either.
         family: Option<Family>,
+        /// What the code was for: one of these; anything where there is none.
+        purposes: Vec<Purpose>,
         /// When it happened, ms since 1970; `None` for now.
         occurred_ms: Option<u64>,
     },
@@ -223,27 +227,26 @@ impl Dispatcher {
             user,
             phone,
             family,
+            purposes,
             occurred_ms,
         } = &report.about
         else {
             return None;
         };
-        let tenant = report.tenant.as_bytes();
-        let hashes = |subject, text: &str| self.keys.all(subject, &[tenant, text.as_bytes()]);
-        let user = user
-            .as_ref()
-            .map(|user| hashes(Subject::User, user.expose()));
-        let phone = phone
-            .as_ref()
-            .map(|phone| hashes(Subject::Phone, &phone.expose_e164()));
+        let (keys, tenant) = (&self.keys, &*report.tenant);
+        let user = user.as_ref();
+        let user = user.map(|user| person::users(keys, tenant, user.expose()));
+        let phone = phone.as_ref();
+        let phone = phone.map(|phone| person::phones(keys, tenant, phone));
         let now_ms = self.clock.unix_ms();
         let known = self.outcomes.known();
         let mut ways = [user, phone].into_iter().flatten();
         ways.find_map(|people| {
             known.sends.find(&Wanted {
-                tenant: &report.tenant,
+                tenant,
                 people: &people,
                 family: *family,
+                purposes,
                 // Nothing has happened that is still to come: the clock that says so is ahead.
                 occurred_ms: occurred_ms.unwrap_or(now_ms).min(now_ms),
             })
@@ -254,23 +257,28 @@ impl Dispatcher {
     fn identity(&self, report: &Report) -> (KeyedHash, KeyedHash) {
         let tenant = report.tenant.as_bytes();
         let key = report.idempotency_key.expose().as_bytes();
-        let about: [String; 3] = match &report.about {
-            About::Delivery(id) => [id.to_string(), String::new(), String::new()],
+        let about: [String; 4] = match &report.about {
+            About::Delivery(id) => [id.to_string(), String::new(), String::new(), String::new()],
             About::Person {
                 user,
                 phone,
                 family,
+                purposes,
                 occurred_ms: _,
             } => [
                 user.as_ref().map_or("", Private::expose).to_owned(),
                 phone
                     .as_ref()
-                    .map_or(String::new(), PhoneNumber::expose_e164),
+                    .map_or(String::new(), PhoneNumber::expose_canonical),
                 family.map_or("", Family::as_str).to_owned(),
+                purposes
+                    .iter()
+                    .flat_map(|one| [one.as_str(), " "])
+                    .collect(),
             ],
         };
         let outcome = report.outcome.as_str();
-        let [first, second, third] = about.each_ref().map(String::as_bytes);
+        let [first, second, third, fourth] = about.each_ref().map(String::as_bytes);
         (
             self.keys.hash(
                 Subject::Claim,
@@ -278,7 +286,7 @@ impl Dispatcher {
             ),
             self.keys.hash(
                 Subject::Fingerprint,
-                &[tenant, outcome.as_bytes(), first, second, third],
+                &[tenant, outcome.as_bytes(), first, second, third, fourth],
             ),
         )
     }
@@ -299,6 +307,19 @@ impl Dispatcher {
             tenant: send.tenant.to_string(),
             day: day(self.clock.unix_ms()),
         });
+    }
+
+    /// A destination that was verified under an older key, or in an older form, is kept under the present hash from now on,
+    /// so that the older one need not stay for ever.
+    pub(super) fn keep_verified(&self, delivery: &Delivery) {
+        let (hashes, guard) = (&delivery.hashes, &delivery.policy.guard);
+        if let Some(day) = guard.take_over(hashes.phone, &hashes.older_phones) {
+            self.ledger.note_verified(VerifiedRow {
+                phone: hashes.phone,
+                tenant: delivery.request.tenant.clone(),
+                day,
+            });
+        }
     }
 
     fn count_outcome(&self, report: &Report, matched: &str) {
@@ -332,6 +353,7 @@ impl Dispatcher {
                 user: delivery.hashes.user,
                 country: request.phone.country(),
                 family,
+                purpose: request.purpose,
                 sent_ms: delivery.id.unix_ms(),
                 trail: delivery.tally.trail(),
                 outcome: Outcome::Unknown,
@@ -406,6 +428,7 @@ impl Known {
             user: row.user,
             country: row.country,
             family: row.family,
+            purpose: row.purpose,
             sent_ms: row.created_ms,
             trail: row.trail.as_deref().and_then(Trail::from_bytes),
             outcome: row.outcome,

@@ -11,6 +11,7 @@ use std::{
 use crate::{
     domain::{
         channel::Family, delivery::Outcome, id::DeliveryId, phone::Country, privacy::KeyedHash,
+        purpose::Purpose,
     },
     guard::Trail,
 };
@@ -38,6 +39,7 @@ pub(super) struct Send {
     pub(super) user: Option<KeyedHash>,
     pub(super) country: Option<Country>,
     pub(super) family: Family,
+    pub(super) purpose: Purpose,
     /// When it was asked for, ms since 1970.
     pub(super) sent_ms: u64,
     pub(super) trail: Option<Trail>,
@@ -52,6 +54,8 @@ pub(super) struct Wanted<'a> {
     pub(super) people: &'a [KeyedHash],
     /// `None` stands for both.
     pub(super) family: Option<Family>,
+    /// Empty for any.
+    pub(super) purposes: &'a [Purpose],
     /// Ms since 1970.
     pub(super) occurred_ms: u64,
 }
@@ -186,6 +190,7 @@ impl Wanted<'_> {
     fn fits(&self, send: &Send) -> bool {
         *send.tenant == *self.tenant
             && self.family.is_none_or(|family| family == send.family)
+            && (self.purposes.is_empty() || self.purposes.contains(&send.purpose))
             && send.sent_ms.saturating_add(millis(WINDOW)) >= self.occurred_ms
             && send.sent_ms <= self.occurred_ms.saturating_add(millis(SKEW))
     }
@@ -212,6 +217,7 @@ mod tests {
             user: Some(USER),
             country: Country::parse("US"),
             family: Family::Message,
+            purpose: Purpose::SignIn,
             sent_ms,
             trail: None,
             outcome: Outcome::Unknown,
@@ -239,6 +245,7 @@ mod tests {
             tenant: "acme",
             people: &[USER],
             family: Some(Family::Message),
+            purposes: &[],
             occurred_ms: START + occurred_ms,
         }
     }
@@ -265,6 +272,37 @@ mod tests {
         assert_eq!(sends.find(&wanted(59_000)), Some(ids[0]));
         assert_eq!(sends.find(&wanted(30_000)), Some(ids[0]));
         assert_eq!(sends.find(&wanted(29_999)), None);
+    }
+
+    #[test]
+    fn who_says_what_it_was_for_finds_no_code_for_something_else() {
+        let mut sends = Sends::default();
+        let reset = id(START);
+        let asked = Send {
+            purpose: Purpose::PasswordReset,
+            ..send(START)
+        };
+        sends.add(reset, asked, START);
+        let enrolled = id(START + 1000);
+        let asked = Send {
+            purpose: Purpose::Enrollment,
+            ..send(START + 1000)
+        };
+        sends.add(enrolled, asked, START + 1000);
+        let check = |purposes: &'static [Purpose], expect| {
+            let wanted = Wanted {
+                purposes,
+                ..wanted(2000)
+            };
+            assert_eq!(sends.find(&wanted), expect, "{purposes:?}");
+        };
+        check(&[], Some(enrolled));
+        check(&[Purpose::Enrollment], Some(enrolled));
+        check(
+            &[Purpose::PasswordReset, Purpose::AccountUnlock],
+            Some(reset),
+        );
+        check(&[Purpose::AccountUnlock], None);
     }
 
     #[test]

@@ -81,6 +81,8 @@ pub(super) struct Plan {
     pub(super) idempotent: bool,
     pub(super) ledger: Arc<MemoryLedger>,
     pub(super) guard: config::guard::Guard,
+    /// The privacy keys, the present one first.
+    pub(super) keys: Vec<&'static [u8]>,
 }
 
 impl Plan {
@@ -96,6 +98,7 @@ impl Plan {
             idempotent: false,
             ledger: Arc::new(MemoryLedger::new(clock)),
             guard: config::guard::Guard::default(),
+            keys: vec![b"a key of all houses"],
         };
         plan.and(Channel::Sms, providers)
     }
@@ -275,7 +278,7 @@ pub(super) fn dispatcher(
     (ledger, clock): (Arc<dyn Ledger>, Clock),
     metrics: Arc<Metrics>,
 ) -> Arc<Dispatcher> {
-    let keys = PrivacyKeys::new([&b"a key of all houses"[..]]).expect("there is a key");
+    let keys = PrivacyKeys::new(plan.keys.iter().copied()).expect("there is a key");
     let config = Config {
         guard: plan.guard.clone(),
         ..Config::default()
@@ -321,7 +324,7 @@ fn tenant(plan: &Plan) -> Tenant {
     let settings = json!({ "countries": { "allow": ["US"] }, "brand": "Acme" });
     let settings = serde_json::from_value(settings).expect("they are right");
     Tenant {
-        countries: ["US", "CA"]
+        countries: ["US", "CA", "AR"]
             .iter()
             .filter_map(|name| Country::parse(name))
             .collect(),

@@ -18,7 +18,7 @@ use crate::{
     store::{
         Backlog, Ledger, LedgerError, Recorded,
         counter::Counter,
-        list::{ChangeFilter, ListChange},
+        list::{ChangeFilter, ChangePage, ListChange},
         memory::MemoryLedger,
         preference::{PreferenceKey, PreferenceRow, Rewrite},
         record::{
@@ -187,7 +187,7 @@ impl Ledger for Moody {
         self.in_mood(self.inner.list_entries(above, limit)).await
     }
 
-    async fn list_changes(&self, filter: ChangeFilter) -> Result<Vec<ListChange>, LedgerError> {
+    async fn list_changes(&self, filter: ChangeFilter) -> Result<ChangePage, LedgerError> {
         self.inner.list_changes(filter).await
     }
 

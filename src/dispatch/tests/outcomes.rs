@@ -7,13 +7,16 @@ use crate::{
     dispatch::{
         outcome::{About, Joined, Report, ReportError},
         request::Request,
+        standing::Whose,
     },
     domain::{
         channel::{Channel, Family},
         delivery::Outcome,
         failure::Failure,
         id::DeliveryId,
+        phone::PhoneNumber,
         privacy::Private,
+        purpose::Purpose,
     },
     store::Ledger,
 };
@@ -45,6 +48,7 @@ fn person(family: Option<Family>) -> About {
         user: Some(Private::new("00u1")),
         phone: None,
         family,
+        purposes: Vec::new(),
         occurred_ms: None,
     }
 }
@@ -108,6 +112,7 @@ async fn what_fits_no_code_changes_nothing() {
         user: Some(Private::new("00u2")),
         phone: None,
         family: None,
+        purposes: Vec::new(),
         occurred_ms: None,
     };
     let id = delivery(&house.send(to_person(&house, "a")).await);
@@ -122,6 +127,7 @@ async fn what_fits_no_code_changes_nothing() {
         user: Some(Private::new("00u1")),
         phone: None,
         family: None,
+        purposes: Vec::new(),
         occurred_ms: Some(id.unix_ms() - 60_000),
     };
     assert_eq!(
@@ -215,6 +221,103 @@ async fn a_new_process_finds_what_was_sent_and_what_was_used() {
     )
     .await;
     assert_eq!(again.map(|joined| joined.outcome), Some(Outcome::Verified));
+}
+
+/// Whether a number is known as verified.
+fn is_known(house: &House, number: &str) -> bool {
+    let number = PhoneNumber::parse(number).expect("a number");
+    let (standings, _) = house.dispatcher.standing(TENANT, &Whose::Number(number));
+    &*standings[0].rule == "verified" && standings[0].level == "yes"
+}
+
+async fn recovered(plan: &Plan) -> House {
+    let house = House::build(plan);
+    let recovered = house.dispatcher.recover().await;
+    recovered.expect("the ledger is there");
+    house
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_verified_is_known_under_a_new_key_and_moves_to_it() {
+    let mut plan = Plan::sms(ACCEPT);
+    let before = House::build(&plan);
+    before
+        .send(to_person(&before, "a"))
+        .await
+        .expect("it is sent");
+    tell(&before, &report("1", Outcome::Verified, person(None))).await;
+    let number = "+14155550123";
+    assert!(is_known(&before, number));
+    plan.keys.insert(0, b"a newer key");
+    let between = recovered(&plan).await;
+    assert!(is_known(&between, number));
+    assert_eq!(verified(&between).await, 1);
+    for key in ["b", "c"] {
+        let sent = between.send(to_person(&between, key)).await;
+        sent.expect("it is sent");
+        assert_eq!(verified(&between).await, 2);
+    }
+    // What was sent under the older key is found all the same.
+    let right = report("2", Outcome::Verified, person(None));
+    assert!(tell(&between, &right).await.is_some());
+    plan.keys.pop();
+    let after = recovered(&plan).await;
+    assert!(is_known(&after, number));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_number_verified_in_one_writing_is_known_in_the_other() {
+    let (with, without) = ("+5491123456789", "+541123456789");
+    let plan = Plan::sms(ACCEPT);
+    let house = House::build(&plan);
+    let request = Request {
+        phone: PhoneNumber::parse(with).expect("a number"),
+        ..house.request("a")
+    };
+    let id = delivery(&house.send(request).await);
+    assert!(!is_known(&house, with) && !is_known(&house, without));
+    let other = About::Person {
+        user: None,
+        phone: PhoneNumber::parse(without),
+        family: None,
+        purposes: Vec::new(),
+        occurred_ms: None,
+    };
+    let joined = tell(&house, &report("1", Outcome::Verified, other)).await;
+    assert_eq!(joined.map(|joined| joined.delivery), Some(id));
+    assert!(is_known(&house, with) && is_known(&house, without));
+    assert!(is_known(&recovered(&plan).await, without));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recovery_vouches_for_no_code_that_was_sent_for_something_else() {
+    let plan = Plan::sms(ACCEPT);
+    let before = House::build(&plan);
+    let asked = |house: &House, key, purpose| Request {
+        purpose,
+        ..to_person(house, key)
+    };
+    let enrolment = asked(&before, "a", Purpose::Enrollment);
+    let id = delivery(&before.send(enrolment).await);
+    let recovery = |key| {
+        let about = About::Person {
+            user: Some(Private::new("00u1")),
+            phone: None,
+            family: None,
+            purposes: vec![Purpose::PasswordReset, Purpose::AccountUnlock],
+            occurred_ms: None,
+        };
+        report(key, Outcome::Verified, about)
+    };
+    assert_eq!(tell(&before, &recovery("1")).await, None);
+    let after = recovered(&plan).await;
+    assert_eq!(tell(&after, &recovery("2")).await, None);
+    assert_eq!(outcome(&after, id).await, Outcome::Unknown);
+    let reset = asked(&after, "b", Purpose::PasswordReset);
+    let reset = delivery(&after.send(reset).await);
+    let joined = tell(&after, &recovery("3")).await;
+    assert_eq!(joined.map(|joined| joined.delivery), Some(reset));
+    assert_eq!(outcome(&after, id).await, Outcome::Unknown);
 }
 
 #[tokio::test(start_paused = true)]

@@ -173,6 +173,9 @@ impl guard_service_server::GuardService for GuardService {
         }
         let removed = self.dispatcher.lists().remove(chosen, &caller.name).await;
         let removed = removed.map_err(|problem| unchanged(&problem))?;
+        if removed.is_empty() {
+            return Err(Fault::new(Reason::NotFound).into());
+        }
         Ok(Response::new(v1::UnblockResponse {
             entries: removed.iter().map(render::entry).collect(),
         }))
@@ -204,7 +207,7 @@ impl guard_service_server::GuardService for GuardService {
                 limit,
             });
             let changes = changes.await.map_err(|problem| ledger_away(&problem))?;
-            return Ok(Response::new(render::changes(&changes, limit)));
+            return Ok(Response::new(render::changes(&changes)));
         }
         let below = parse::entry_token(&wire.page_token, &mut bad);
         bad.finish()?;

@@ -9,6 +9,7 @@ use crate::{
         id::{DecisionId, ListChangeId, ListEntryId},
         listed::{Effect, Tenants},
         phone::{Country, PhoneNumber},
+        prefix::{self, BadPrefix},
         privacy::Private,
     },
     grpc::parse::{DEFAULT_PAGE, MAX_KEY, MAX_PAGE, Violations, millis},
@@ -21,10 +22,7 @@ const MAX_TARGETS: usize = 100;
 const MAX_REASON: usize = 256;
 const LONGEST: Duration = Duration::from_hours(24 * 366 * 10);
 
-/// Digits of E.164 at most, and how many of them a range leaves open at least.
-const MAX_DIGITS: usize = 15;
-const OPEN_DIGITS: usize = 4;
-
+const RANGE: &str = "must be all digits of a number but the last four or six, with a leading +";
 const NUMBER: &str = "must be a valid number in E.164 form with a leading +";
 
 /// Whose standing is asked for; `None` where that is not understood.
@@ -35,11 +33,11 @@ pub(super) fn whose(subject: Option<Subject>, bad: &mut Violations) -> Option<Wh
             let number = PhoneNumber::parse(&text).map(Whose::Number);
             ("phone_number", NUMBER, number)
         }
-        Some(Subject::Range(text)) => (
-            "range",
-            "must be all digits of a number but the last four or six, with a leading +",
-            digits(&text).map(Whose::Range),
-        ),
+        Some(Subject::Range(text)) => match prefix::parse(&text) {
+            Ok(digits) => return Some(Whose::Range(digits)),
+            Err(BadPrefix::Form) => ("range", RANGE, None),
+            Err(problem @ BadPrefix::Whole) => ("range", told(problem), None),
+        },
         Some(Subject::Country(text)) => (
             "country",
             "must be an ISO 3166-1 alpha-2 country",
@@ -95,10 +93,10 @@ fn target(
             let number = PhoneNumber::parse(text).map(Named::Number);
             number.ok_or(("phone_number", NUMBER))
         }
-        Some(target::Target::Prefix(text)) => digits(text).map(Named::Prefix).ok_or((
-            "prefix",
-            "must be + and 1 to 11 digits, the first of them not 0",
-        )),
+        Some(target::Target::Prefix(text)) => match prefix::parse(text) {
+            Ok(digits) => Ok(Named::Prefix(digits)),
+            Err(problem) => Err(("prefix", told(problem))),
+        },
         Some(target::Target::UserId(_)) if for_all => {
             Err(("user_id", "belongs to one tenant, which must be named"))
         }
@@ -195,12 +193,12 @@ fn token<T>(text: &str, parse: impl Fn(&str) -> Option<T>, bad: &mut Violations)
     token
 }
 
-/// The digits of a range of numbers.
-fn digits(text: &str) -> Option<String> {
-    let digits = text.trim().strip_prefix('+')?;
-    let fits = (1..=MAX_DIGITS - OPEN_DIGITS).contains(&digits.len());
-    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
-    (fits && plain && !digits.starts_with('0')).then(|| digits.to_owned())
+/// Why a text is no range.
+const fn told(problem: BadPrefix) -> &'static str {
+    match problem {
+        BadPrefix::Form => "must be + and 1 to 11 digits, the first of them not 0",
+        BadPrefix::Whole => "is a whole number, or all but a few digits of one: use phone_number",
+    }
 }
 
 fn is_user(text: &str) -> bool {

@@ -7,7 +7,7 @@ use crate::{
     guard::Standing,
     pb::v1::{self, target},
     store::{
-        list::{Action, ListChange},
+        list::{Action, ChangePage, ListChange},
         record::{DecisionPage, DecisionRow},
     },
 };
@@ -69,12 +69,11 @@ pub(super) fn entries(page: &[&ListEntry], limit: usize) -> v1::ListBlocksRespon
     }
 }
 
-pub(super) fn changes(page: &[ListChange], limit: usize) -> v1::ListBlocksResponse {
-    let last = page.last().filter(|_| page.len() >= limit);
+pub(super) fn changes(page: &ChangePage) -> v1::ListBlocksResponse {
     v1::ListBlocksResponse {
         entries: Vec::new(),
-        changes: page.iter().map(change).collect(),
-        next_page_token: last.map(|one| one.id.to_string()).unwrap_or_default(),
+        changes: page.changes.iter().map(change).collect(),
+        next_page_token: page.next.map(|id| id.to_string()).unwrap_or_default(),
     }
 }
 

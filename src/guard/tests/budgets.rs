@@ -219,7 +219,7 @@ fn standing_shows_what_is_counted_and_takes_nothing() {
     let ask: Ask<'_> = desk.ask("+447400120001");
     desk.send(&ask);
     let request = desk.request(&ask);
-    let subject = Subject::Destination(&ask.phone, request.phone_hash);
+    let subject = Subject::Destination(&ask.phone, request.phone_hash, &[]);
     for _ in 0..30 {
         let rules = desk.guard.standing("acme", &subject);
         let rules: Vec<_> = rules.iter().map(|one| (&*one.rule, &*one.level)).collect();

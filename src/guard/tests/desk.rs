@@ -10,13 +10,14 @@ use crate::{
     domain::{
         address::Address,
         channel::{Channel, Channels},
+        person,
         phone::{Country, PhoneNumber},
-        privacy::{KeyedHash, PrivacyKeys, Subject},
+        privacy::{KeyedHash, PrivacyKeys},
         purpose::Purpose,
         verdict::Verdict,
     },
     guard::{
-        Admission, Charged, Guard, Request, Standing, Subject as Whose, Trail, Verified,
+        Admission, Charged, Guard, Older, Request, Standing, Subject as Whose, Trail, Verified,
         time::whole_ms,
     },
 };
@@ -98,8 +99,6 @@ impl Desk {
     }
 
     pub(super) fn request<'a>(&'a self, ask: &'a Ask<'a>) -> Request<'a> {
-        let tenant = ask.tenant.as_bytes();
-        let hash = |subject, text: &str| self.keys.hash(subject, &[tenant, text.as_bytes()]);
         Request {
             tenant: ask.tenant,
             countries: &self.countries,
@@ -107,7 +106,10 @@ impl Desk {
             user: ask.user,
             client: ask.ip.and_then(Address::parse),
             phone_hash: self.hash(ask),
-            user_hash: ask.user.map(|user| hash(Subject::User, user)),
+            user_hash: ask
+                .user
+                .map(|user| person::user(&self.keys, ask.tenant, user)),
+            older: Older::default(),
             purpose: ask.purpose,
             channels: ask.channels,
             opted_in: ask.opted_in,
@@ -116,9 +118,12 @@ impl Desk {
     }
 
     fn hash(&self, ask: &Ask<'_>) -> KeyedHash {
-        let number = ask.phone.expose_e164();
-        self.keys
-            .hash(Subject::Phone, &[ask.tenant.as_bytes(), number.as_bytes()])
+        person::phone(&self.keys, ask.tenant, &ask.phone)
+    }
+
+    /// Now, ms since 1970.
+    pub(super) fn time_ms(&self) -> u64 {
+        self.clock.unix_ms()
     }
 
     pub(super) fn admit(&self, ask: &Ask<'_>) -> Admission {

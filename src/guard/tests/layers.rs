@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{desk::Desk, refused};
+use super::{
+    desk::{Ask, Desk},
+    refused,
+};
 use crate::{
     domain::{
         address,
@@ -13,11 +16,12 @@ use crate::{
         listed::{Effect, ListEntry, Target, Tenants, hash_of},
         phone::PhoneNumber,
         price::Price,
-        privacy::Subject,
+        privacy::{KeyedHash, Subject as Hashed},
         purpose::Purpose,
         verdict::Verdict,
     },
     error::Reason,
+    guard::{Older, Request, Subject, time::DAY_MS},
 };
 
 fn entry(effect: Effect, target: Target) -> ListEntry {
@@ -67,7 +71,7 @@ fn a_listed_number_user_or_network_is_blocked_for_its_tenant_only() {
         Target::Network(address::network("2001:db8::8").unwrap()),
         false,
     );
-    let user = desk.keys.hash(Subject::User, &[b"acme", b"u1"]);
+    let user = desk.keys.hash(Hashed::User, &[b"acme", b"u1"]);
     check(Target::User { hash: user }, true);
 }
 
@@ -102,6 +106,73 @@ fn countries_are_served_in_their_own_way() {
     desk.verify(&desk.ask("+33612345678"), None);
     check("+4915123456789", true, 0);
     check("+33612345678", false, 0);
+}
+
+#[test]
+fn who_was_verified_under_an_older_hash_is_known_and_taken_over() {
+    let countries = json!({ "allow": [], "verified_only": ["DE"] });
+    let desk = Desk::new(&json!({ "tenants": { "acme": { "countries": countries } } }));
+    let ask = desk.ask("+4915123456789");
+    desk.verify(&ask, None);
+    let old = [desk.request(&ask).phone_hash];
+    let moved = Request {
+        phone_hash: KeyedHash([9; 16]),
+        ..desk.request(&ask)
+    };
+    let passes = |request: &Request<'_>| refused(&desk.guard.admit(request)).is_none();
+    assert!(!passes(&moved));
+    let older = Older {
+        phone: &old,
+        user: &[],
+    };
+    assert!(passes(&Request { older, ..moved }));
+    let subject = Subject::Destination(&ask.phone, moved.phone_hash, &old);
+    assert_eq!(desk.guard.standing("acme", &subject)[0].level, "yes");
+    // It moves once, with the day on which it was verified.
+    let day = u32::try_from(desk.time_ms() / DAY_MS).expect("a day");
+    desk.time.advance(Duration::from_hours(48));
+    assert_eq!(desk.guard.take_over(moved.phone_hash, &[]), None);
+    assert_eq!(desk.guard.take_over(moved.phone_hash, &old), Some(day));
+    assert_eq!(desk.guard.take_over(moved.phone_hash, &old), None);
+    assert!(passes(&moved));
+    desk.time.advance(Duration::from_hours(24 * 177));
+    assert!(passes(&moved));
+    desk.time.advance(Duration::from_hours(24));
+    assert!(!passes(&moved));
+    assert_eq!(desk.guard.take_over(KeyedHash([8; 16]), &old), None);
+}
+
+#[test]
+fn two_writings_of_a_number_are_one_destination_and_one_range() {
+    let types = ["mobile", "fixed_line", "fixed_line_or_mobile"];
+    let desk = Desk::new(&json!({
+        "guard": { "number_types": types },
+        "tenants": { "acme": { "countries": { "allow": [], "verified_only": ["AR"] } } },
+    }));
+    let (with, without) = (desk.ask("+5491123456789"), desk.ask("+541123456789"));
+    assert!(refused(&desk.admit(&with)).is_some() && refused(&desk.admit(&without)).is_some());
+    desk.verify(&with, None);
+    assert_eq!(refused(&desk.admit(&with)), None);
+    assert_eq!(refused(&desk.admit(&without)), None);
+    let standing = |subject: &Subject<'_>| desk.guard.standing("acme", subject);
+    let of = |ask: &Ask<'_>| {
+        let hash = desk.request(ask).phone_hash;
+        standing(&Subject::Destination(&ask.phone, hash, &[]))
+    };
+    assert_eq!(of(&with), of(&without));
+    assert_eq!(of(&with)[1].level, "2 used");
+    // Somebody else of that range, in either writing.
+    let stranger = Ask {
+        purpose: Purpose::Enrollment,
+        ..desk.ask("+5491123456700")
+    };
+    desk.charge(&stranger, Channel::Sms);
+    let range = standing(&Subject::Range("+549112345"));
+    assert!(range[0].level.starts_with("1.0 unverified"), "{range:?}");
+    assert_eq!(range[0], standing(&Subject::Range("54112345"))[0]);
+    let wide = |text| standing(&Subject::Range(text)).remove(1);
+    assert!(wide("+5491123").level.starts_with("1.0 unverified"));
+    assert_eq!(wide("+5491123"), wide("+541123"));
 }
 
 #[test]
@@ -172,6 +243,23 @@ fn money_is_capped_by_country_and_in_all() {
     );
     desk.time.advance(Duration::from_hours(24));
     assert_eq!(charge("+14155552671", tenth), None);
+}
+
+#[test]
+fn numbers_of_no_country_have_a_purse_for_each_tenant() {
+    let desk = Desk::new(&json!({ "guard": { "money": { "per_country_day": 0.5 } } }));
+    let charge = |tenant| {
+        let mut ask = desk.ask("+870301234567");
+        ask.tenant = tenant;
+        let price = Price::parse("0.5");
+        let charged = desk
+            .guard
+            .charge(&desk.request(&ask), Channel::Whatsapp, price);
+        charged.refusal.map(|refusal| refusal.rule.to_string())
+    };
+    assert_eq!(charge("acme"), None);
+    assert_eq!(charge("acme").as_deref(), Some("country_money"));
+    assert_eq!(charge("other"), None);
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod undone;
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Admission, Guard, Request};
+use super::{Admission, Guard, Older, Request};
 use crate::{
     clock::{Clock, Manual},
     config::{self, Config, guard::Mode},
@@ -51,6 +51,7 @@ fn anybody(phone: &PhoneNumber) -> Request<'_> {
         client: None,
         phone_hash: KeyedHash([0; 16]),
         user_hash: None,
+        older: Older::default(),
         purpose: Purpose::SignIn,
         channels: Channels::ALL,
         opted_in: Channels::NONE,

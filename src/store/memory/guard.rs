@@ -8,8 +8,10 @@ use std::{
 use crate::{
     domain::{id::ListEntryId, listed::ListEntry},
     store::{
+        LedgerError,
         counter::Counter,
-        list::{Action, ChangeFilter, ListChange},
+        filter::Pager,
+        list::{Action, ChangeFilter, ChangePage, ListChange},
     },
 };
 
@@ -46,7 +48,7 @@ impl GuardTables {
     }
 
     fn set(&mut self, entry: ListEntry) {
-        let same = |old: &ListEntry| old.tenants == entry.tenants && old.target == entry.target;
+        let same = |old: &ListEntry| old.is_for(&entry.tenants, &entry.target);
         self.entries.retain(|_, old| !same(old));
         self.entries.insert(entry.id, entry);
     }
@@ -60,11 +62,18 @@ impl GuardTables {
             .collect()
     }
 
-    pub(super) fn changes(&self, filter: &ChangeFilter) -> Vec<ListChange> {
+    pub(super) fn changes(&self, filter: &ChangeFilter) -> Result<ChangePage, LedgerError> {
         let older = |change: &&ListChange| filter.below.is_none_or(|below| change.id < below);
-        let newest_first = self.changes.iter().rev().filter(older);
-        let wanted = newest_first.filter(|change| filter.admits(&change.entry));
-        wanted.take(filter.limit).cloned().collect()
+        let mut pager = Pager::new(filter);
+        for change in self.changes.iter().rev().filter(older) {
+            if !pager.look(change.id, || Ok(Some(change.clone())))? {
+                break;
+            }
+        }
+        Ok(ChangePage {
+            changes: pager.hits,
+            next: pager.next,
+        })
     }
 
     pub(super) fn keep(&mut self, counters: Vec<Counter>, now_ms: u64) {

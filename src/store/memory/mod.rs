@@ -16,7 +16,7 @@ use super::{
     Backlog, ClaimKey, Ledger, LedgerError, Recorded,
     counter::{COUNTERS_KEPT, Counter},
     filter::Pager,
-    list::{ChangeFilter, ListChange},
+    list::{ChangeFilter, ChangePage, ListChange},
     preference::{PreferenceKey, PreferenceRow, Rewrite},
     record::{
         AttemptResult, AttemptRow, Claim, DecisionFilter, DecisionPage, DecisionRow,
@@ -396,8 +396,8 @@ impl Ledger for MemoryLedger {
         Ok(self.tables().guard.entries(above, limit))
     }
 
-    async fn list_changes(&self, filter: ChangeFilter) -> Result<Vec<ListChange>, LedgerError> {
-        Ok(self.tables().guard.changes(&filter))
+    async fn list_changes(&self, filter: ChangeFilter) -> Result<ChangePage, LedgerError> {
+        self.tables().guard.changes(&filter)
     }
 
     async fn keep_counters(&self, counters: Vec<Counter>) -> Result<(), LedgerError> {

@@ -15,9 +15,13 @@ use crate::{
     },
     store::{
         LedgerError,
-        list::{Action, ChangeFilter, ListChange},
+        filter::Pager,
+        list::{Action, ChangeFilter, ChangePage, ListChange},
     },
 };
+
+/// What has ended is found by an index: this is looked for every minute, between sends.
+pub(super) const EXPIRED: &str = "DELETE FROM list_entries WHERE expires_ms <= ?1";
 
 /// How all tenants are written; no tenant has this name.
 const ALL: &str = "*";
@@ -65,31 +69,33 @@ pub(super) fn entries(
 }
 
 /// Changes, newest first.
-pub(super) fn changes(
-    from: &Connection,
-    filter: &ChangeFilter,
-) -> Result<Vec<ListChange>, LedgerError> {
+pub(super) fn changes(from: &Connection, filter: &ChangeFilter) -> Result<ChangePage, LedgerError> {
     let sql = "SELECT id, entry, tenant, effect, kind, value, masked, expires_ms, author, reason, created_ms, action, changed_by, changed_ms
          FROM list_changes WHERE id < ?1 ORDER BY id DESC";
+    let mut pager = Pager::new(filter);
     let mut found = from.prepare_cached(sql)?;
     let below = filter.below.unwrap_or(ListChangeId::from_bytes([0xff; 16]));
     let mut rows = found.query([below.as_bytes()])?;
-    let mut changes = Vec::new();
-    while let Some(row) = rows.next()?
-        && changes.len() < filter.limit
-    {
-        let change = change_row(row)?;
-        changes.extend(filter.admits(&change.entry).then_some(change));
+    while let Some(row) = rows.next()? {
+        let id = ListChangeId::from_bytes(row.get(0)?);
+        let read = || {
+            // Those of other tenants need not be read.
+            let ours = filter.admits(&tenants(row.get(2)?));
+            ours.then(|| change_row(id, row)).transpose()
+        };
+        if !pager.look(id, read)? {
+            break;
+        }
     }
-    Ok(changes)
+    Ok(ChangePage {
+        changes: pager.hits,
+        next: pager.next,
+    })
 }
 
 /// Takes away what has expired.
 pub(super) fn remove_expired(now_ms: u64) -> Step {
-    Box::new(move |to, _| {
-        let sql = "DELETE FROM list_entries WHERE expires_ms <= ?1";
-        Ok(execute(to, sql, [integer(now_ms)])? as u64)
-    })
+    Box::new(move |to, _| Ok(execute(to, EXPIRED, [integer(now_ms)])? as u64))
 }
 
 fn set(to: &Connection, entry: &ListEntry) -> rusqlite::Result<usize> {
@@ -143,6 +149,14 @@ fn tenant(tenants: &Tenants) -> &str {
     }
 }
 
+fn tenants(name: String) -> Tenants {
+    if name == ALL {
+        Tenants::All
+    } else {
+        Tenants::One(name)
+    }
+}
+
 /// A target's kind, its value, and what may be shown of it.
 fn target(target: &Target) -> (&'static str, String, &str) {
     match target {
@@ -162,11 +176,11 @@ fn unhex(text: &str) -> Option<KeyedHash> {
     Some(KeyedHash(bits.to_be_bytes()))
 }
 
-fn change_row(row: &Row<'_>) -> Result<ListChange, LedgerError> {
+fn change_row(id: ListChangeId, row: &Row<'_>) -> Result<ListChange, LedgerError> {
     let entry_id = ListEntryId::from_bytes(row.get(1)?);
     let action: String = row.get(11)?;
     Ok(ListChange {
-        id: ListChangeId::from_bytes(row.get(0)?),
+        id,
         action: Action::from_name(&action).ok_or_else(|| unreadable("action"))?,
         entry: entry(entry_id, row, 2)?,
         by: row.get(12)?,
@@ -176,7 +190,6 @@ fn change_row(row: &Row<'_>) -> Result<ListChange, LedgerError> {
 
 /// An entry, whose columns begin with the tenant's at `at`.
 fn entry(id: ListEntryId, row: &Row<'_>, at: usize) -> Result<ListEntry, LedgerError> {
-    let tenant: String = row.get(at)?;
     let effect: String = row.get(at + 1)?;
     let kind: String = row.get(at + 2)?;
     let expires: Option<i64> = row.get(at + 5)?;
@@ -184,11 +197,7 @@ fn entry(id: ListEntryId, row: &Row<'_>, at: usize) -> Result<ListEntry, LedgerE
     Ok(ListEntry {
         id,
         effect: Effect::from_name(&effect).ok_or_else(|| unreadable("effect"))?,
-        tenants: if tenant == ALL {
-            Tenants::All
-        } else {
-            Tenants::One(tenant)
-        },
+        tenants: tenants(row.get(at)?),
         target: target.ok_or_else(|| unreadable("value"))?,
         expires_ms: expires.map(unsigned),
         author: row.get(at + 6)?,

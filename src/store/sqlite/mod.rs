@@ -60,7 +60,7 @@ use self::{
 use super::{
     Backlog, CLAIM_LIFE, Ledger, LedgerError, Recorded,
     counter::{COUNTERS_KEPT, Counter},
-    list::{CHANGES_KEPT, ChangeFilter, ListChange},
+    list::{CHANGES_KEPT, ChangeFilter, ChangePage, ListChange},
     open::OpenError,
     preference::{PreferenceKey, PreferenceRow, Rewrite},
     record::{
@@ -320,7 +320,7 @@ impl Ledger for SqliteLedger {
             .await
     }
 
-    async fn list_changes(&self, filter: ChangeFilter) -> Result<Vec<ListChange>, LedgerError> {
+    async fn list_changes(&self, filter: ChangeFilter) -> Result<ChangePage, LedgerError> {
         self.reader
             .read(move |from| lists::changes(from, &filter))
             .await

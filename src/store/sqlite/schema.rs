@@ -12,6 +12,9 @@ const STEPS: &[M<'_>] = &[
     )),
     M::up(include_str!("../../../migrations/sqlite/0003_outcomes.sql")),
     M::up(include_str!("../../../migrations/sqlite/0004_guard.sql")),
+    M::up(include_str!(
+        "../../../migrations/sqlite/0006_list_ends.sql"
+    )),
 ];
 
 const MIGRATIONS: Migrations<'_> = Migrations::from_slice(STEPS);

@@ -99,7 +99,12 @@ async fn every_kind_of_entry_is_kept_as_it_was_set(bench: Bench) {
     entries[2].expires_ms = Some(START + 1_000_000);
     assert_eq!(apply(&bench, Action::Set, &entries).await, 5);
     assert_eq!(standing(&bench).await, entries);
-    let changes = bench.ledger.list_changes(all_changes()).await.unwrap();
+    let changes = bench
+        .ledger
+        .list_changes(all_changes())
+        .await
+        .unwrap()
+        .changes;
     assert_eq!(changes.len(), 5);
     assert!(changes.iter().all(|change| change.action == Action::Set));
     assert!(changes.iter().all(|change| change.by == "night-shift"));
@@ -121,7 +126,12 @@ async fn a_target_stands_on_a_tenants_lists_once(bench: Bench) {
     let mut found = standing(&bench).await;
     found.sort_by_key(|entry| entry.effect == Effect::Block);
     assert_eq!(found, now);
-    let changes = bench.ledger.list_changes(all_changes()).await.unwrap();
+    let changes = bench
+        .ledger
+        .list_changes(all_changes())
+        .await
+        .unwrap()
+        .changes;
     assert_eq!(changes.len(), 3, "what was replaced is still told of");
 }
 
@@ -134,7 +144,12 @@ async fn what_is_removed_leaves_its_trace_and_what_is_not_there_does_not(bench: 
         assert_eq!(removed, done);
     }
     assert_eq!(standing(&bench).await, []);
-    let changes = bench.ledger.list_changes(all_changes()).await.unwrap();
+    let changes = bench
+        .ledger
+        .list_changes(all_changes())
+        .await
+        .unwrap()
+        .changes;
     let actions: Vec<_> = changes.iter().map(|change| change.action).collect();
     assert_eq!(actions, [Action::Remove, Action::Set]);
     assert_eq!(changes[0].entry, entry);
@@ -160,14 +175,17 @@ async fn changes_are_told_to_those_whom_they_concern(bench: Bench) {
         };
         bench.ledger.list_changes(filter).await.unwrap()
     };
-    assert_eq!(told(None, None, 10).await.len(), 3);
+    assert_eq!(told(None, None, 10).await.changes.len(), 3);
     let acme = told(Some("acme"), None, 10).await;
+    assert_eq!(acme.next, None);
+    let acme = acme.changes;
     let whose: Vec<_> = acme.iter().map(|one| one.entry.tenants.clone()).collect();
     assert_eq!(whose, [Tenants::All, Tenants::One("acme".to_owned())]);
     let first = told(Some("acme"), None, 1).await;
-    assert_eq!(first, acme[..1]);
-    let rest = told(Some("acme"), Some(first[0].id), 10).await;
-    assert_eq!(rest, acme[1..]);
+    assert_eq!(first.changes, acme[..1]);
+    assert_eq!(first.next, Some(acme[0].id));
+    let rest = told(Some("acme"), first.next, 10).await;
+    assert_eq!((&*rest.changes, rest.next), (&acme[1..], None));
 }
 
 async fn entries_are_read_page_by_page(bench: Bench) {
@@ -200,7 +218,12 @@ async fn what_has_expired_goes_and_its_trace_stays(bench: Bench) {
     bench.pass(Duration::from_millis(1));
     bench.ledger.expire(DAY, DAY).await.unwrap();
     assert_eq!(standing(&bench).await, [lasting]);
-    let changes = bench.ledger.list_changes(all_changes()).await.unwrap();
+    let changes = bench
+        .ledger
+        .list_changes(all_changes())
+        .await
+        .unwrap()
+        .changes;
     assert_eq!(changes.len(), 2);
 }
 
@@ -321,6 +344,34 @@ async fn a_page_of_decisions_keeps_to_its_filter(bench: Bench) {
     assert_eq!(bench.ledger.decisions(none).await.unwrap().decisions, []);
 }
 
+/// The reader has others to serve: a page of a file that is full of other tenants' changes ends before it has any.
+#[tokio::test]
+async fn a_page_of_changes_looks_at_so_many_and_says_where_to_go_on() {
+    let bench = Bench::sqlite();
+    let ours = entry(&bench, number(1));
+    apply(&bench, Action::Set, std::slice::from_ref(&ours)).await;
+    let mut theirs = entry(&bench, number(2));
+    theirs.tenants = Tenants::One("umbrella".to_owned());
+    let mut flood = Vec::new();
+    for _ in 0..20_500 {
+        bench.pass(Duration::from_millis(1));
+        flood.push(change(&bench, Action::Set, &theirs));
+    }
+    bench.ledger.change_lists(flood).await.unwrap();
+    let mut filter = ChangeFilter {
+        tenants: Some(vec!["acme".to_owned()]),
+        below: None,
+        limit: 10,
+    };
+    let page = bench.ledger.list_changes(filter.clone()).await.unwrap();
+    assert_eq!(page.changes, []);
+    assert!(page.next.is_some());
+    filter.below = page.next;
+    let page = bench.ledger.list_changes(filter).await.unwrap();
+    assert_eq!(page.changes.len(), 1);
+    assert_eq!((&page.changes[0].entry, page.next), (&ours, None));
+}
+
 #[tokio::test]
 async fn a_file_keeps_lists_and_values_over_a_restart() {
     let bench = Bench::sqlite();
@@ -331,6 +382,11 @@ async fn a_file_keeps_lists_and_values_over_a_restart() {
     let bench = bench.restart().await;
     assert_eq!(standing(&bench).await, [entry]);
     assert_eq!(bench.ledger.counters(None, 9).await, Ok(kept));
-    let changes = bench.ledger.list_changes(all_changes()).await.unwrap();
+    let changes = bench
+        .ledger
+        .list_changes(all_changes())
+        .await
+        .unwrap()
+        .changes;
     assert_eq!(changes.len(), 1);
 }

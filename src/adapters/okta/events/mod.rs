@@ -3,6 +3,7 @@
 
 pub mod challenge;
 pub mod door;
+mod held;
 pub mod queue;
 pub mod reading;
 

@@ -2,6 +2,7 @@
 
 use std::{
     panic::AssertUnwindSafe,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -16,7 +17,7 @@ use tokio::{sync::mpsc, time};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status};
 
-use super::{Became, reading::Finding};
+use super::{Became, held::Held, reading::Finding};
 use crate::{
     adapters::{
         Gateway,
@@ -32,6 +33,9 @@ use crate::{
 /// Most reports that wait. The largest body has fewer, so that room for all of it can be had.
 const WAITING: usize = 16_384;
 
+/// Most reports of one tenant that are held, so that there is room for the others'.
+const SHARE: usize = WAITING / 2;
+
 /// Reports under way at once.
 const AT_ONCE: usize = 8;
 
@@ -39,7 +43,7 @@ const AT_ONCE: usize = 8;
 const REMEMBERED: u64 = 100_000;
 const MEMORY: Duration = Duration::from_hours(1);
 
-/// How long one try may take.
+/// How long one try may take; and, once the end has come, all that are left.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The pause after the first try that failed; it doubles, up to the longest.
@@ -55,6 +59,7 @@ const MAX_ID: usize = 256;
 /// The queue's front end.
 pub(in crate::adapters::okta) struct Queue {
     sender: mpsc::Sender<Waiting>,
+    held: Arc<Held>,
     known: Known,
     observer: Arc<dyn Observer>,
 }
@@ -86,7 +91,9 @@ impl Queue {
             .max_capacity(REMEMBERED)
             .time_to_live(MEMORY)
             .build();
+        let held = Arc::new(Held::default());
         let teller = Arc::new(Teller {
+            held: held.clone(),
             gateway: around.gateway.clone(),
             clock: around.clock.clone(),
             observer: around.observer.clone(),
@@ -98,12 +105,14 @@ impl Queue {
         around.tracker.spawn(teller.run(waiting));
         Self {
             sender,
+            held,
             known,
             observer: around.observer.clone(),
         }
     }
 
-    /// Takes the findings of one request in, or nothing of it: false where there is no room for all.
+    /// Takes the findings of one request in, or nothing of it: false where there is no room for all, or the tenant has its
+    /// share of it already. Who holds nothing may bring more than that, or the largest body would never be taken.
     pub(in crate::adapters::okta) fn offer(
         &self,
         tenant: &str,
@@ -119,7 +128,12 @@ impl Queue {
         });
         let (fresh, copies): (Vec<_>, Vec<_>) =
             reports.partition(|waiting| self.known.entry(waiting.key()).or_insert(()).is_fresh());
-        let Ok(room) = self.sender.try_reserve_many(fresh.len()) else {
+        let held = self.held.take(tenant, fresh.len(), SHARE);
+        let room = held.then(|| self.sender.try_reserve_many(fresh.len()));
+        let Some(Ok(room)) = room else {
+            if held {
+                self.held.release(tenant, fresh.len());
+            }
             for waiting in &fresh {
                 self.known.invalidate(&waiting.key());
             }
@@ -153,8 +167,9 @@ struct Teller {
     gateway: Gateway,
     clock: Clock,
     observer: Arc<dyn Observer>,
-    /// From then on each report has one more try.
+    /// From then on each report has one more try, and all of them together as long as one may take.
     cancel: CancellationToken,
+    held: Arc<Held>,
     known: Known,
     waiting: mpsc::WeakSender<Waiting>,
     /// Whether the last try found no gateway, so that this is said once.
@@ -172,8 +187,21 @@ enum Told {
 }
 
 impl Teller {
-    /// Tells whatever comes, until nobody offers any more or the end has come and nothing waits.
+    /// Tells whatever comes, until nobody offers any more, or the end has come and nothing waits or the time for it is up.
     async fn run(self: Arc<Self>, waiting: mpsc::Receiver<Waiting>) {
+        let cancel = &self.cancel;
+        let mut end = pin!(async {
+            cancel.cancelled().await;
+            time::sleep(PATIENCE).await;
+        });
+        tokio::select! {
+            () = self.tell_all(waiting) => {}
+            () = &mut end => {}
+        }
+        self.lose_rest();
+    }
+
+    async fn tell_all(&self, waiting: mpsc::Receiver<Waiting>) {
         let cancel = &self.cancel;
         let reports = stream::unfold(waiting, async move |mut waiting| {
             let next = cancel.run_until_cancelled(waiting.recv()).await;
@@ -195,10 +223,12 @@ impl Teller {
             let last = self.cancel.is_cancelled();
             match self.try_to_tell(&waiting.report).await {
                 Told::Taken => break self.note_back(),
+                // It stays among those that are lost at the end.
+                Told::Refused(_) | Told::Away(_) if last => return,
                 Told::Refused(reason) => break self.lose(&waiting, reason),
                 Told::Away(reason) => {
                     let waited = self.clock.now().saturating_duration_since(waiting.since);
-                    if last || waited >= GIVE_UP {
+                    if waited >= GIVE_UP {
                         break self.lose(&waiting, reason);
                     }
                     self.note_away(reason);
@@ -209,6 +239,7 @@ impl Teller {
             pausing.await.unwrap_or_default();
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+        self.held.release(&waiting.report.tenant, 1);
         if let Some(queue) = self.waiting.upgrade() {
             self.observer.events_waiting(WAITING - queue.capacity());
         }
@@ -239,6 +270,21 @@ impl Teller {
             reason = reason.as_str(),
             "the gateway was not told of an outcome"
         );
+    }
+
+    /// At the end: counts what was not told, and says so once.
+    fn lose_rest(&self) {
+        let mut all = 0;
+        for (tenant, count) in self.held.drain() {
+            self.observer.events(&tenant, Became::Lost, count as u64);
+            all += count;
+        }
+        if all > 0 {
+            tracing::warn!(
+                reports = all,
+                "the gateway was not told of outcomes before the end"
+            );
+        }
     }
 
     fn note_away(&self, reason: Reason) {
@@ -292,6 +338,9 @@ fn report(tenant: &str, finding: Finding) -> ReportOutcomeRequest {
         occurred_at: (finding.occurred)
             .filter(|time| time.as_second() > 0)
             .map(wire_time),
+        purposes: (finding.purposes.iter())
+            .map(|purpose| v1::Purpose::from(*purpose).into())
+            .collect(),
         user_id: finding.user,
         ..ReportOutcomeRequest::default()
     }

@@ -6,10 +6,17 @@ use std::iter;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::domain::{channel::Family, delivery::Outcome};
+use crate::domain::{channel::Family, delivery::Outcome, purpose::Purpose};
 
 /// Most bytes the gateway takes of an id.
 const MAX_ID: usize = 256;
+
+/// What a code was for, where the event names the factor.
+const ANY: &[Purpose] = &[];
+
+/// What a code was for with which an account was recovered. The event does not say that it was by a code: whoever recovers
+/// an account by e-mail must not vouch for a number to which they had a code sent for something else.
+const RECOVERY: &[Purpose] = &[Purpose::PasswordReset, Purpose::AccountUnlock];
 
 /// What an event says of a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +27,8 @@ pub struct Finding {
     pub user: String,
     /// What the person chose; `None` where the event does not say.
     pub family: Option<Family>,
+    /// What the code was for: one of these; empty where the event does not say.
+    pub purposes: &'static [Purpose],
     /// Whether the code was right.
     pub outcome: Outcome,
     /// When it was entered, where the event says so.
@@ -57,7 +66,7 @@ fn finding(event: &Value, sent: Option<Timestamp>) -> Option<Finding> {
     let result = text(&event["outcome"]["result"])?;
     let success = result.eq_ignore_ascii_case("SUCCESS");
     let failure = result.eq_ignore_ascii_case("FAILURE");
-    let (outcome, family, user) = match kind {
+    let (outcome, family, purposes, user) = match kind {
         "user.authentication.auth_via_mfa" if success || failure => {
             let outcome = if success {
                 Outcome::Verified
@@ -67,6 +76,7 @@ fn finding(event: &Value, sent: Option<Timestamp>) -> Option<Finding> {
             (
                 outcome,
                 Some(factor(event)?),
+                ANY,
                 actor(event).or(target(event)),
             )
         }
@@ -76,6 +86,7 @@ fn finding(event: &Value, sent: Option<Timestamp>) -> Option<Finding> {
             (
                 Outcome::Verified,
                 Some(family?),
+                ANY,
                 target(event).or(actor(event)),
             )
         }
@@ -86,6 +97,7 @@ fn finding(event: &Value, sent: Option<Timestamp>) -> Option<Finding> {
             (
                 Outcome::Verified,
                 None,
+                RECOVERY,
                 whose.or(who).filter(|_| !by_another),
             )
         }
@@ -96,6 +108,7 @@ fn finding(event: &Value, sent: Option<Timestamp>) -> Option<Finding> {
         event: text(&event["uuid"]).unwrap_or_default().to_owned(),
         user: user.to_owned(),
         family,
+        purposes,
         outcome,
         occurred: time(&event["published"]).or(sent),
     })
@@ -339,6 +352,11 @@ mod tests {
             let system = json!({ "id": "unknown", "type": "SystemPrincipal" });
             let by_system = with(event(kind, "SUCCESS"), "/actor", system);
             check(by_system, Some(("00u1", None, Outcome::Verified)));
+            let found = one(&event(kind, "SUCCESS")).expect("it says something");
+            assert_eq!(
+                found.purposes,
+                [Purpose::PasswordReset, Purpose::AccountUnlock]
+            );
         }
         for kind in [
             "user.account.unlock_by_admin",

@@ -252,8 +252,8 @@ async fn what_finds_no_room_is_sent_again() {
         sent += count;
         events.collect::<Vec<_>>()
     };
-    // Some are under way, and the others fill what room there is.
-    for _ in 0..8 {
+    // A tenant's share is half of what there is.
+    for _ in 0..4 {
         taken(&send(&door, &many(2000)).await);
     }
     let last = many(2000);
@@ -262,11 +262,77 @@ async fn what_finds_no_room_is_sent_again() {
     let few = many(10);
     taken(&send(&door, &few).await);
     door.gateway.play(Script::Accept);
-    reported(&door, 16_010).await;
+    reported(&door, 8010).await;
     taken(&send(&door, &last).await);
-    assert_eq!(reported(&door, 18_010).await.len(), 18_010);
+    assert_eq!(reported(&door, 10_010).await.len(), 10_010);
     let counted = door.counted.take();
     assert!(counted.contains(&"acme 2000 deferred".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenants_flood_leaves_room_for_the_others() {
+    let tenants = json!({ "acme": acme(json!({})), "quiet": acme(json!({})) });
+    let door = TestDoor::of(&tenants, patient(), |_| ());
+    door.gateway.play(Script::Gone);
+    let short = |number: usize| {
+        json!({
+            "uuid": number.to_string(),
+            "eventType": "user.account.unlock",
+            "actor": { "id": "u" },
+            "outcome": { "result": "SUCCESS" },
+        })
+    };
+    let many = |from: usize, count| {
+        let events: Vec<_> = (from..from + count).map(short).collect();
+        body(&events)
+    };
+    let bring = async |tenant: &str, body: String| door.ask(post(tenant, SECRET, body)).await;
+    // Who holds nothing may bring more than its share: here about as much as a body has room for.
+    let largest = many(0, 9500);
+    assert!((900_000..MAX_BODY).contains(&largest.len()));
+    taken(&bring("acme", largest).await);
+    for count in [1, 100] {
+        let reply = bring("acme", many(20_000, count)).await;
+        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    for part in 0..3 {
+        taken(&bring("quiet", many(part * 2000, 2000)).await);
+    }
+    door.gateway.play(Script::Accept);
+    reported(&door, 15_500).await;
+    taken(&bring("acme", many(20_000, 100)).await);
+    reported(&door, 15_600).await;
+}
+
+/// What cannot be told before the end is counted, and nothing waits for longer than one try.
+#[tokio::test(start_paused = true)]
+async fn at_the_end_what_cannot_be_told_is_lost_in_time_and_counted() {
+    for script in [
+        Script::Hang,
+        Script::Gone,
+        Script::Refuse(Reason::NotAllowed.into()),
+    ] {
+        let door = TestDoor::open();
+        door.gateway.play(Script::Gone);
+        let events: Vec<_> = (0..1000)
+            .map(|number| event(&number.to_string(), "SUCCESS"))
+            .collect();
+        taken(&send(&door, &events).await);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        door.gateway.play(script.clone());
+        let before = tokio::time::Instant::now();
+        door.shut().await;
+        assert!(
+            before.elapsed() <= Duration::from_millis(5001),
+            "{script:?}: {:?}",
+            before.elapsed()
+        );
+        assert_eq!(
+            door.counted.take(),
+            ["acme 1000 verified", "acme 1000 lost"],
+            "{script:?}"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

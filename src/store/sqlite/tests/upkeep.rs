@@ -125,7 +125,7 @@ async fn the_log_is_moved_into_the_file_beside_the_writer() {
 }
 
 #[tokio::test]
-async fn the_plans_are_ranges_of_the_primary_key() {
+async fn the_plans_are_ranges_of_keys() {
     let place = Place::new();
     let ledger = place.open(quick());
     ledger.flush().await.unwrap();
@@ -141,4 +141,6 @@ async fn the_plans_are_ranges_of_the_primary_key() {
     let range = "SEARCH deliveries USING PRIMARY KEY (id>?";
     assert_eq!(plan(super::super::read::CLAIMS), format!("{range})"));
     assert_eq!(plan(super::super::read::PAGE), format!("{range} AND id<?)"));
+    let expired = plan(super::super::lists::EXPIRED);
+    assert!(expired.contains("list_entries_by_end"), "{expired}");
 }
