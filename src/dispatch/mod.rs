@@ -17,6 +17,7 @@ mod decide;
 mod health;
 mod lasting;
 mod memory;
+mod ongoing;
 mod record;
 mod route;
 #[cfg(test)]

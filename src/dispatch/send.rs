@@ -25,6 +25,7 @@ use super::{
     attempt::Tally,
     claims::{Claimed, Waiter},
     decide::Refused,
+    ongoing::Ongoing,
     policy::{Policy, Tenant},
     request::Request,
     route,
@@ -74,16 +75,16 @@ impl Dispatcher {
         match self.claims.claim(claim.0, claim.1, id) {
             Claimed::Mine(ticket, waiter) => {
                 let this = self.clone();
-                // In a box, as a task is moved when it is made and when it ends.
-                self.tracker.spawn(Box::pin(async move {
+                let sending = async move {
                     let outcome = this.deliver(id, request, claim, deadline).await;
                     ticket.say(outcome);
-                }));
-                self.wait(waiter, deadline).await
+                };
+                let sending = Ongoing::new(sending, &self.tracker);
+                self.wait(waiter, Some(sending), deadline).await
             }
             Claimed::Open(waiter) => {
                 self.metrics.counter(Metric::Replays, &[]).increment(1);
-                self.wait(waiter, deadline).await
+                self.wait(waiter, None, deadline).await
             }
             Claimed::Final(outcome) => {
                 self.metrics.counter(Metric::Replays, &[]).increment(1);
@@ -120,10 +121,17 @@ impl Dispatcher {
         }
     }
 
-    async fn wait(&self, waiter: Waiter, deadline: Instant) -> Outcome {
+    /// Waits for what comes of a send, which whoever began it carries meanwhile.
+    async fn wait(&self, waiter: Waiter, own: Option<Ongoing>, deadline: Instant) -> Outcome {
         let delivery = waiter.delivery;
         let patience = self.remaining(deadline) + GRACE;
-        let result = tokio::time::timeout(patience, waiter.result()).await;
+        let result = async {
+            if let Some(sending) = own {
+                sending.await;
+            }
+            waiter.result().await
+        };
+        let result = tokio::time::timeout(patience, result).await;
         result.unwrap_or_else(|_| Ok(Arc::new(Answer::unconfirmed(delivery))))
     }
 

@@ -50,7 +50,8 @@ macro_rules! ids {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!($prefix, "{}"), self.0.simple())
+                f.write_str($prefix)?;
+                f.write_str(self.0.simple().encode_lower(&mut [0; 32]))
             }
         }
 
@@ -83,6 +84,14 @@ pub struct AttemptId {
 }
 
 impl AttemptId {
+    /// The first attempt of a delivery.
+    pub const fn first_of(delivery: DeliveryId) -> Self {
+        Self {
+            delivery,
+            ordinal: 1,
+        }
+    }
+
     /// Reads an id as it prints.
     pub fn parse(text: &str) -> Option<Self> {
         let (delivery, ordinal) = text.strip_prefix("att_")?.split_once('-')?;

@@ -38,6 +38,12 @@ pub struct Segments {
     pub count: usize,
 }
 
+/// Whether a text is short enough for one SMS whatever its characters are, which is quicker to say than how many it takes.
+pub const fn is_one(text: &str) -> bool {
+    // In UCS-2 no character has more places than bytes, and in the GSM alphabet none has more than two.
+    text.len() <= Encoding::Ucs2.places().0
+}
+
 /// Counts the SMS of a text.
 pub fn segments(text: &str) -> Segments {
     let encoding = if gsm7::carries(text) {
@@ -109,6 +115,19 @@ mod tests {
         check(&format!("{}[", "a".repeat(159)), Gsm7, 2);
         check(&format!("{}]{}", "a".repeat(152), "a".repeat(151)), Gsm7, 2);
         check(&format!("{}]{}", "a".repeat(152), "a".repeat(152)), Gsm7, 3);
+    }
+
+    #[test]
+    fn a_short_text_is_one() {
+        let check = |text: &str, expect: bool| {
+            assert_eq!(is_one(text), expect);
+            assert_eq!(segments(text).count, 1);
+        };
+        check("", true);
+        check(&"[".repeat(70), true);
+        check(&"a".repeat(71), false);
+        check(&"🔑".repeat(17), true);
+        check(&format!("{}`", "a".repeat(69)), true);
     }
 
     #[test]

@@ -285,8 +285,13 @@ fn rows(ledger: &Path) -> BTreeMap<usize, Vec<Row>> {
     let ledger = Connection::open_with_flags(ledger, OpenFlags::SQLITE_OPEN_READ_ONLY);
     let ledger = ledger.expect("a gateway has opened it");
     ledger.busy_timeout(Duration::from_secs(5)).expect("a time");
-    let sql = "SELECT d.reference, hex(d.id), d.state, a.state, a.message_id
-               FROM deliveries d LEFT JOIN attempts a ON a.delivery = d.id ORDER BY d.id, a.ordinal";
+    let sql = "WITH tried AS (
+                   SELECT id AS delivery, 1 AS ordinal, first_state AS state, first_message_id AS message_id
+                   FROM deliveries WHERE first_state IS NOT NULL
+                   UNION ALL
+                   SELECT delivery, ordinal, state, message_id FROM attempts)
+               SELECT d.reference, hex(d.id), d.state, a.state, a.message_id
+               FROM deliveries d LEFT JOIN tried a ON a.delivery = d.id ORDER BY d.id, a.ordinal";
     let mut statement = ledger.prepare(sql).expect("the tables are there");
     let read = statement.query_map([], |row| {
         let texts = (row.get::<_, String>(2)?, row.get::<_, String>(3)?);

@@ -17,6 +17,7 @@ use axum::{
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
 
 use super::{
     answer,
@@ -169,7 +170,7 @@ async fn telephony(
         return refusal(Reason::Unauthenticated.http(), Reason::Unauthenticated);
     };
     let mut visit = Visit {
-        id: format!("req_{:032x}", around.clock.random()),
+        id: request_id(&around.clock),
         deadline: arrived + resident.tenant.answer_within.saturating_sub(WRITING),
         arrived,
         resident,
@@ -181,6 +182,12 @@ async fn telephony(
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
+}
+
+fn request_id(clock: &Clock) -> String {
+    let random = Uuid::from_u128(clock.random()).simple();
+    // Formatted without a formatter: every request has one.
+    ["req_", random.encode_lower(&mut [0; 32])].concat()
 }
 
 /// One authenticated request.

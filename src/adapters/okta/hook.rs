@@ -156,9 +156,10 @@ impl<'a> Hook<'a> {
             ("lastName", &user.last_name),
             ("login", &user.login),
         ];
+        let mut attributes = HashMap::with_capacity(known.len());
         let said = known.into_iter().filter(|(_, text)| text.get().is_some());
-        said.map(|(name, text)| (name.to_owned(), cut(text, MAX_ATTRIBUTE)))
-            .collect()
+        attributes.extend(said.map(|(name, text)| (name.to_owned(), cut(text, MAX_ATTRIBUTE))));
+        attributes
     }
 
     /// How long the code lives from now on. Only the two times of the body are compared, so that no clock matters; zero
@@ -203,8 +204,8 @@ fn only_code(text: &str) -> Option<&str> {
 }
 
 fn client_ip(text: &Text<'_>) -> String {
-    let address = text.get().and_then(|text| text.parse::<IpAddr>().ok());
-    address.map(|ip| ip.to_string()).unwrap_or_default()
+    let address = text.get().filter(|text| text.parse::<IpAddr>().is_ok());
+    address.unwrap_or_default().to_owned()
 }
 
 fn cut(text: &Text<'_>, most: usize) -> String {

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use rusqlite::Connection;
 
 use crate::{
@@ -14,7 +15,8 @@ use crate::{
 /// The claims that are held, with what the open transaction has changed.
 #[derive(Default)]
 pub(super) struct Claims {
-    held: HashMap<ClaimKey, DeliveryId>,
+    /// The keys are hashes under a secret already, so that nobody can aim two at each other.
+    held: HashMap<ClaimKey, DeliveryId, RandomState>,
     /// What stood before each change, in their order.
     before: Vec<(ClaimKey, Option<DeliveryId>)>,
 }

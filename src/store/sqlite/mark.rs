@@ -85,7 +85,8 @@ fn advance(to: &Connection, at: DeliveryId) -> rusqlite::Result<DeliveryId> {
     let Some(end) = end else { return Ok(at) };
     let mut open = to.prepare_cached(
         "SELECT min(id) FROM (
-             SELECT * FROM (SELECT id FROM deliveries WHERE id BETWEEN ?1 AND ?2 AND state = 'sending' ORDER BY id LIMIT 1)
+             SELECT * FROM (SELECT id FROM deliveries WHERE id BETWEEN ?1 AND ?2 AND (state = 'sending' OR first_state = 'sending')
+                            ORDER BY id LIMIT 1)
              UNION ALL
              SELECT * FROM (SELECT delivery FROM attempts WHERE delivery BETWEEN ?1 AND ?2 AND state = 'sending'
                             ORDER BY delivery LIMIT 1))",

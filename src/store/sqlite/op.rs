@@ -1,5 +1,7 @@
 //! What the writer is asked to do, and whether somebody waits for it.
 
+use std::mem;
+
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -28,6 +30,8 @@ pub(super) enum Op {
     SettleAttempt(AttemptId, AttemptResult),
     /// How a delivery went.
     SettleDelivery(DeliveryId, DeliveryResult),
+    /// How a delivery and its first attempt went.
+    SettleBoth(DeliveryId, AttemptResult, DeliveryResult),
     /// Whether a delivery's code was used.
     SettleOutcome(DeliveryId, Outcome),
     /// A destination was verified.
@@ -46,10 +50,26 @@ impl Op {
             Self::Attempt(_, spools) => *spools,
             Self::SettleAttempt(..)
             | Self::SettleDelivery(..)
+            | Self::SettleBoth(..)
             | Self::SettleOutcome(..)
             | Self::Verified(_)
             | Self::Refusal(_) => true,
             Self::Upkeep(_) => false,
+        }
+    }
+
+    /// Takes in what is said next, if that is of the same delivery: one row is then changed once. Gives back what is of
+    /// another one.
+    pub(super) fn join(&mut self, next: Self) -> Option<Self> {
+        match (&mut *self, next) {
+            (Self::SettleAttempt(id, attempt), Self::SettleDelivery(delivery, result))
+                if *id == AttemptId::first_of(delivery) =>
+            {
+                let attempt = mem::replace(attempt, AttemptResult::sending());
+                *self = Self::SettleBoth(delivery, attempt, result);
+                None
+            }
+            (_, next) => Some(next),
         }
     }
 
@@ -60,6 +80,7 @@ impl Op {
             // A lost one of these leaves a row that says less than it could.
             Self::SettleAttempt(..)
             | Self::SettleDelivery(..)
+            | Self::SettleBoth(..)
             | Self::SettleOutcome(..)
             | Self::Verified(_)
             | Self::Upkeep(_) => false,

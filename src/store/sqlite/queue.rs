@@ -91,6 +91,11 @@ impl Queue {
     /// Has something written soon. Never waits; what finds no room is dropped and counted.
     pub(super) fn tell(&self, op: Op) {
         let mut state = self.lock();
+        let rest = match state.entries.back_mut() {
+            Some(last) => last.op.join(op),
+            None => Some(op),
+        };
+        let Some(op) = rest else { return };
         let away = state.away.is_some();
         state.keep(Entry::new(op, None), &self.tuning, away);
         let many = state.entries.len() >= self.tuning.batch;

@@ -162,7 +162,10 @@ const CLAIM: usize = 16;
 const TRAIL: usize = 18;
 
 fn with_attempts(from: &Connection, row: DeliveryRow) -> Read<DeliveryRecord> {
-    let sql = "SELECT ordinal, channel, provider, state, failure, provider_code, message_id, started_ms, took_us
+    let sql = "SELECT 1 AS ordinal, first_channel, first_provider, first_state, first_failure, first_provider_code, first_message_id,
+                first_started_ms, first_took_us FROM deliveries WHERE id = ?1 AND first_state IS NOT NULL
+         UNION ALL
+         SELECT ordinal, channel, provider, state, failure, provider_code, message_id, started_ms, took_us
          FROM attempts WHERE delivery = ?1 ORDER BY ordinal";
     let mut found = from.prepare_cached(sql)?;
     let mut rows = found.query([row.id.as_bytes()])?;

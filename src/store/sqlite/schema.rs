@@ -13,6 +13,9 @@ const STEPS: &[M<'_>] = &[
     M::up(include_str!("../../../migrations/sqlite/0003_outcomes.sql")),
     M::up(include_str!("../../../migrations/sqlite/0004_guard.sql")),
     M::up(include_str!(
+        "../../../migrations/sqlite/0005_first_attempts.sql"
+    )),
+    M::up(include_str!(
         "../../../migrations/sqlite/0006_list_ends.sql"
     )),
 ];
@@ -66,7 +69,7 @@ mod tests {
         insta::assert_snapshot!(tables.join("\n"), @"
         attempts: delivery ordinal channel provider state failure provider_code message_id started_ms took_us
         decisions: id tenant rule key level threshold shadow until_ms count created_ms deflected
-        deliveries: id tenant client reference phone_hash phone_mask country user_hash purpose family state reason decision outcome created_ms updated_ms claim fingerprint trail
+        deliveries: id tenant client reference phone_hash phone_mask country user_hash purpose family state reason decision outcome created_ms updated_ms claim fingerprint trail first_channel first_provider first_state first_failure first_provider_code first_message_id first_started_ms first_took_us
         guard_counters: key value updated_ms
         list_changes: id action entry tenant effect kind value masked expires_ms author reason created_ms changed_by changed_ms
         list_entries: id tenant effect kind value masked expires_ms author reason created_ms

@@ -7,10 +7,12 @@ use super::{
     fault::Fault,
     file::Location,
     mark::Mark,
+    moves::Moves,
     op::{Done, Entry, Op},
     outcomes,
+    prepared::Prepared,
     queue::Queue,
-    write::{self, Moves},
+    write,
 };
 use crate::domain::id::DeliveryId;
 
@@ -60,44 +62,56 @@ impl Knowledge {
         batch: &mut Vec<Entry>,
         queue: Option<&Queue>,
     ) -> rusqlite::Result<()> {
+        let Self {
+            moves,
+            mark,
+            claims,
+        } = self;
+        let mut statements = Prepared::new(to);
         let mut written = 0;
         while written < batch.len() {
             for entry in &mut batch[written..] {
-                entry.done = self.one(to, entry)?;
+                entry.done = one(&mut statements, (moves, mark, claims), entry)?;
             }
             written = batch.len();
             if let Some(queue) = queue {
                 queue.more(batch);
             }
         }
-        self.mark.keep(to, batch.is_empty())?;
+        mark.keep(to, batch.is_empty())?;
         write::run(to, "COMMIT").map(drop)
     }
+}
 
-    fn one(&mut self, to: &Connection, entry: &mut Entry) -> rusqlite::Result<Option<Done>> {
-        if entry.is_taken_back() {
-            return Ok(None);
-        }
-        let orphan = entry.is_orphan();
-        let (moves, claims) = (&self.moves, &mut self.claims);
-        let done = match &mut entry.op {
-            Op::Record(intent) => {
-                self.mark.opens(intent.delivery.id);
-                write::record(to, claims, intent, orphan)?
-            }
-            Op::Attempt(attempt, _) => {
-                self.mark.opens(attempt.id.delivery);
-                write::further_attempt(to, attempt)?
-            }
-            Op::SettleAttempt(id, result) => moves.settle_attempt(to, *id, result)?,
-            Op::SettleDelivery(id, result) => moves.settle_delivery(to, claims, *id, result)?,
-            Op::SettleOutcome(id, outcome) => outcomes::settle(to, *id, *outcome)?,
-            Op::Verified(row) => outcomes::verify(to, row)?,
-            Op::Refusal(refusal) => write::refusal(to, claims, &refusal.0, refusal.1.as_ref())?,
-            Op::Upkeep(step) => Done::Changed(step(to, claims)?),
-        };
-        Ok(Some(done))
+fn one<'s>(
+    to: &mut Prepared<'s>,
+    (moves, mark, claims): (&'s Moves, &mut Mark, &mut Claims),
+    entry: &mut Entry,
+) -> rusqlite::Result<Option<Done>> {
+    if entry.is_taken_back() {
+        return Ok(None);
     }
+    let orphan = entry.is_orphan();
+    let done = match &mut entry.op {
+        Op::Record(intent) => {
+            mark.opens(intent.delivery.id);
+            write::record(to, claims, intent, orphan)?
+        }
+        Op::Attempt(attempt, _) => {
+            mark.opens(attempt.id.delivery);
+            write::further_attempt(to.connection(), attempt)?
+        }
+        Op::SettleAttempt(id, result) => moves.settle_attempt(to, *id, result)?,
+        Op::SettleDelivery(id, result) => moves.settle_delivery(to, claims, *id, result)?,
+        Op::SettleBoth(id, attempt, delivery) => {
+            moves.settle_both(to, claims, *id, (attempt, delivery))?
+        }
+        Op::SettleOutcome(id, outcome) => outcomes::settle(to.connection(), *id, *outcome)?,
+        Op::Verified(row) => outcomes::verify(to.connection(), row)?,
+        Op::Refusal(refusal) => write::refusal(to, claims, &refusal.0, refusal.1.as_ref())?,
+        Op::Upkeep(step) => Done::Changed(step(to.connection(), claims)?),
+    };
+    Ok(Some(done))
 }
 
 /// Nothing is begun before this: whoever gives up while the database is held takes back what was asked for.

@@ -31,12 +31,17 @@ pub(super) fn sweep(before: DeliveryId, now_ms: u64) -> Step {
     })
 }
 
-fn close_attempts(to: &Connection, open: &Range<DeliveryId>) -> rusqlite::Result<usize> {
-    let sql =
+fn close_attempts(to: &Connection, open: &Range<DeliveryId>) -> rusqlite::Result<()> {
+    let first =
+        "UPDATE deliveries SET first_state = ?3 WHERE id >= ?1 AND id < ?2 AND first_state = ?4";
+    let further =
         "UPDATE attempts SET state = ?3 WHERE delivery >= ?1 AND delivery < ?2 AND state = ?4";
     let (doubt, sending) = (State::Unconfirmed.as_str(), State::Sending.as_str());
     let (from, before) = (open.start.as_bytes(), open.end.as_bytes());
-    execute(to, sql, params![from, before, doubt, sending])
+    for sql in [first, further] {
+        execute(to, sql, params![from, before, doubt, sending])?;
+    }
+    Ok(())
 }
 
 fn open_deliveries(to: &Connection, open: &Range<DeliveryId>) -> rusqlite::Result<Vec<DeliveryId>> {
@@ -49,7 +54,10 @@ fn open_deliveries(to: &Connection, open: &Range<DeliveryId>) -> rusqlite::Resul
 }
 
 fn close_delivery(to: &Connection, id: DeliveryId, now_ms: u64) -> rusqlite::Result<usize> {
-    let mut attempts = to.prepare_cached("SELECT state FROM attempts WHERE delivery = ?1")?;
+    let sql = "SELECT first_state FROM deliveries WHERE id = ?1 AND first_state IS NOT NULL
+         UNION ALL
+         SELECT state FROM attempts WHERE delivery = ?1";
+    let mut attempts = to.prepare_cached(sql)?;
     let states = attempts.query_map([id.as_bytes()], |row| {
         // A word of a newer version may mean anything.
         Ok(State::from_name(row.get_ref(0)?.as_str()?).unwrap_or(State::Unconfirmed))

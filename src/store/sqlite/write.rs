@@ -1,19 +1,14 @@
-//! The statements that write.
+//! The statements that write rows.
 
-use rusqlite::{Connection, OptionalExtension, Params, params};
+use rusqlite::{Connection, Params, params};
 
-use super::{claims::Claims, op::Done};
+use super::{claims::Claims, op::Done, prepared::Prepared};
 use crate::{
-    domain::{
-        delivery::State,
-        id::{AttemptId, DecisionId, DeliveryId},
-        phone::Country,
-        privacy::KeyedHash,
-    },
+    domain::{id::DecisionId, phone::Country, privacy::KeyedHash},
     error::Reason,
     store::{
         ClaimKey,
-        record::{AttemptResult, AttemptRow, DecisionRow, DeliveryResult, Intent},
+        record::{AttemptResult, AttemptRow, DecisionRow, Intent},
     },
 };
 
@@ -35,7 +30,7 @@ pub(super) fn execute(
 /// unless nobody waits to hear that: then the message may be on its way, and the row is written without the claim. A
 /// row that is there already stays as it is: a commit that was reported as failed had gone through.
 pub(super) fn record(
-    to: &Connection,
+    to: &mut Prepared<'_>,
     claims: &mut Claims,
     intent: &Intent,
     orphan: bool,
@@ -47,20 +42,17 @@ pub(super) fn record(
         return Ok(Done::ClaimedBy(holder));
     }
     let claim = intent.claim.filter(|_| other.is_none());
-    if insert_delivery(to, intent, claim)? > 0 {
-        if let Some(claim) = claim {
-            claims.take(claim, id);
-        }
-        if let Some(attempt) = &intent.attempt {
-            insert_attempt(to, attempt)?;
-        }
+    if insert_delivery(to, intent, claim)? > 0
+        && let Some(claim) = claim
+    {
+        claims.take(claim, id);
     }
     Ok(Done::Written)
 }
 
 /// Writes a decision in place of the one of the same id, and the delivery it refused.
 pub(super) fn refusal(
-    to: &Connection,
+    to: &mut Prepared<'_>,
     claims: &mut Claims,
     decision: &DecisionRow,
     delivery: Option<&Intent>,
@@ -80,7 +72,7 @@ pub(super) fn refusal(
         integer(decision.created_ms),
         decision.deflected,
     ];
-    execute(to, SQL, row)?;
+    to.execute(SQL, row)?;
     if let Some(intent) = delivery {
         record(to, claims, intent, false)?;
     }
@@ -98,15 +90,17 @@ pub(super) fn further_attempt(to: &Connection, attempt: &AttemptRow) -> rusqlite
 }
 
 fn insert_delivery(
-    to: &Connection,
+    to: &mut Prepared<'_>,
     intent: &Intent,
     claim: Option<ClaimKey>,
 ) -> rusqlite::Result<usize> {
     const SQL: &str = "INSERT INTO deliveries (id, tenant, client, reference, phone_hash, phone_mask, country, user_hash, purpose, family,
-             state, reason, decision, outcome, created_ms, updated_ms, claim, fingerprint, trail)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+             state, reason, decision, outcome, created_ms, updated_ms, claim, fingerprint, trail,
+             first_channel, first_provider, first_state, first_started_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)
          ON CONFLICT DO NOTHING";
     let row = &intent.delivery;
+    let first = intent.attempt.as_ref();
     let values = params![
         row.id.as_bytes(),
         row.tenant,
@@ -127,8 +121,12 @@ fn insert_delivery(
         claim.map(|KeyedHash(claim)| claim),
         claim.map(|_| intent.fingerprint.0),
         row.trail,
+        first.map(|attempt| attempt.channel.as_str()),
+        first.map_or("", |attempt| &attempt.provider),
+        first.map(|attempt| attempt.result.state.as_str()),
+        first.map_or(0, |attempt| integer(attempt.started_ms)),
     ];
-    execute(to, SQL, values)
+    to.execute(SQL, values)
 }
 
 fn insert_attempt(to: &Connection, attempt: &AttemptRow) -> rusqlite::Result<usize> {
@@ -151,108 +149,11 @@ fn insert_attempt(to: &Connection, attempt: &AttemptRow) -> rusqlite::Result<usi
     execute(to, SQL, values)
 }
 
-/// The statements that move a state, one for each state to which it moves: each names the states from which
-/// `State::after` leads there, so that one statement asks and writes.
-pub(super) struct Moves {
-    attempt: [String; State::ALL.len()],
-    delivery: [String; State::ALL.len()],
-}
-
-impl Moves {
-    pub(super) fn new() -> Self {
-        let attempt = "UPDATE attempts SET state = ?3, failure = ?4, provider_code = ?5, message_id = ?6, took_us = ?7
-             WHERE delivery = ?1 AND ordinal = ?2 AND state IN";
-        let delivery = "UPDATE deliveries SET state = ?2, reason = ?3, updated_ms = ?4, decision = coalesce(?5, decision), trail = coalesce(?6, trail)
-             WHERE id = ?1 AND state IN";
-        let sql = |update: &str, to| format!("{update} ({})", before(to));
-        Self {
-            attempt: State::ALL.map(|to| sql(attempt, to)),
-            delivery: State::ALL.map(|to| sql(delivery, to)),
-        }
-    }
-
-    /// Moves an attempt to its result, if it is there and may move there.
-    pub(super) fn settle_attempt(
-        &self,
-        to: &Connection,
-        id: AttemptId,
-        result: &AttemptResult,
-    ) -> rusqlite::Result<Done> {
-        let values = params![
-            id.delivery.as_bytes(),
-            id.ordinal,
-            result.state.as_str(),
-            result.failure,
-            result.provider_code,
-            result.message_id,
-            took_us(result),
-        ];
-        execute(to, &self.attempt[place(result.state)], values)?;
-        Ok(Done::Written)
-    }
-
-    /// Moves a delivery to its result, and releases its claim if it then stands there.
-    pub(super) fn settle_delivery(
-        &self,
-        to: &Connection,
-        claims: &mut Claims,
-        id: DeliveryId,
-        result: &DeliveryResult,
-    ) -> rusqlite::Result<Done> {
-        let state = result.state.as_str();
-        let reason = result.reason.map(Reason::as_str);
-        let decision = result.decision.as_ref().map(DecisionId::as_bytes);
-        let values = params![
-            id.as_bytes(),
-            state,
-            reason,
-            integer(result.updated_ms),
-            decision,
-            result.trail,
-        ];
-        execute(to, &self.delivery[place(result.state)], values)?;
-        if result.release_claim {
-            release(to, claims, id, result.state)?;
-        }
-        Ok(Done::Written)
-    }
-}
-
-fn release(
-    to: &Connection,
-    claims: &mut Claims,
-    id: DeliveryId,
-    state: State,
-) -> rusqlite::Result<()> {
-    let held = "SELECT claim FROM deliveries WHERE id = ?1 AND state = ?2 AND claim IS NOT NULL";
-    let mut held = to.prepare_cached(held)?;
-    let claim = held.query_row(params![id.as_bytes(), state.as_str()], |row| row.get(0));
-    if let Some(claim) = claim.optional()? {
-        claims.release(KeyedHash(claim));
-        let sql = "UPDATE deliveries SET claim = NULL, fingerprint = NULL WHERE id = ?1";
-        execute(to, sql, [id.as_bytes()])?;
-    }
-    Ok(())
-}
-
-/// The states that give way to this one, as SQL.
-fn before(to: State) -> String {
-    let states = State::ALL.into_iter();
-    let before = states.filter(|now| *now != to && now.after(to) == to);
-    let names: Vec<_> = before.map(|now| format!("'{}'", now.as_str())).collect();
-    names.join(", ")
-}
-
-fn place(state: State) -> usize {
-    let place = State::ALL.iter().position(|known| *known == state);
-    place.expect("`State::ALL` holds every state")
-}
-
 /// SQLite's integers are signed; no time or count of ours comes near the end of them.
 pub(super) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-fn took_us(result: &AttemptResult) -> i64 {
+pub(super) fn took_us(result: &AttemptResult) -> i64 {
     i64::try_from(result.took.as_micros()).unwrap_or(i64::MAX)
 }

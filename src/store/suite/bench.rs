@@ -180,10 +180,7 @@ pub(in crate::store) fn hash(byte: u8) -> KeyedHash {
 }
 
 pub(in crate::store) fn first(delivery: DeliveryId) -> AttemptId {
-    AttemptId {
-        delivery,
-        ordinal: 1,
-    }
+    AttemptId::first_of(delivery)
 }
 
 /// An attempt's result that is told from others by its message id.

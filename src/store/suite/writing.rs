@@ -28,6 +28,7 @@ questions! {
     attempts_stand_in_their_order
     a_late_answer_settles_a_doubt
     nothing_goes_back
+    a_delivery_may_come_to_something_else_than_its_first_attempt
     a_result_without_a_row_is_dropped
     a_record_may_be_repeated
     an_abandoned_record_leaves_nothing
@@ -177,6 +178,29 @@ async fn nothing_goes_back(bench: Bench) {
             );
         }
     }
+}
+
+async fn a_delivery_may_come_to_something_else_than_its_first_attempt(bench: Bench) {
+    let clock = bench.clock();
+    let id = bench.begin(claiming(7, &clock)).await;
+    let doubt = answer(State::Unconfirmed, "");
+    bench.ledger.settle_attempt(first(id), doubt);
+    let failed = result(State::Failed, true);
+    bench.ledger.settle_delivery(id, failed);
+    let expect = (State::Failed, vec![State::Unconfirmed]);
+    assert_eq!(bench.states(id).await, expect);
+
+    // Both come to the same, but only one of them may still move there.
+    let id = bench.begin(claiming(7, &clock)).await;
+    let sent = result(State::Accepted, false);
+    bench.ledger.settle_delivery(id, sent.clone());
+    bench.ledger.flush().await.unwrap();
+    let accepted = answer(State::Accepted, "SM1");
+    bench.ledger.settle_attempt(first(id), accepted.clone());
+    bench.ledger.settle_delivery(id, sent);
+    let found = bench.read(id).await.unwrap();
+    assert_eq!(found.row.state, State::Accepted);
+    assert_eq!(found.attempts[0].result, accepted);
 }
 
 async fn a_result_without_a_row_is_dropped(bench: Bench) {

@@ -124,7 +124,9 @@ struct Body {
 /// What became of a message. Any 2xx means that Twilio took it, whatever else it says.
 pub(super) fn read(answer: &Answer, now_ms: u64) -> Result<Accepted, SendError> {
     // A proxy may answer in HTML, or nothing at all: then the status alone speaks.
-    let body: Body = serde_json::from_slice(&answer.body).unwrap_or_default();
+    // Looked at once whether it is text: the reader would look at each of its forty strings by itself.
+    let text = str::from_utf8(&answer.body).unwrap_or_default();
+    let body: Body = serde_json::from_str(text).unwrap_or_default();
     if answer.status.is_success() {
         let message_id = body.sid.as_str().filter(|sid| is_id(sid));
         return Ok(Accepted {

@@ -161,17 +161,45 @@ async fn a_word_of_a_newer_version_is_an_error_and_no_panic() {
     let intent = claiming(1, &place.clock());
     let id = intent.delivery.id;
     ledger.record(intent).await.unwrap();
-    for (column, table) in [("family", "deliveries"), ("channel", "attempts")] {
-        let sql = format!("UPDATE {table} SET {column} = 'telepathy'");
+    for (column, prefix) in [("family", ""), ("channel", "first_")] {
+        let sql = format!("UPDATE deliveries SET {prefix}{column} = 'telepathy'");
         place.stranger().execute(&sql, []).unwrap();
         let expect = LedgerError::Corrupt(format!("column {column}"));
         assert_eq!(ledger.delivery("acme", id).await, Err(expect.clone()));
         assert_eq!(ledger.deliveries(everything(1)).await, Err(expect.clone()));
         let quarter = std::time::Duration::from_mins(15);
         assert_eq!(ledger.claims(quarter).await, Err(expect));
-        let back =
-            format!("UPDATE {table} SET {column} = iif('{column}' = 'family', 'voice', 'sms')");
+        let known = if column == "family" { "voice" } else { "sms" };
+        let back = format!("UPDATE deliveries SET {prefix}{column} = '{known}'");
         place.stranger().execute(&back, []).unwrap();
         ledger.delivery("acme", id).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn first_attempts_of_an_earlier_version_are_found_and_settled() {
+    let place = Place::new();
+    let ledger = place.open(quick());
+    let (sent, open) = (intent(&place.clock()), intent(&place.clock()));
+    for intent in [&sent, &open] {
+        ledger.record(intent.clone()).await.unwrap();
+    }
+    // Each attempt had a row of its own.
+    let sql = "INSERT INTO attempts SELECT id, 1, first_channel, first_provider, first_state, '', '', '', first_started_ms, 0 FROM deliveries;
+         UPDATE deliveries SET first_channel = NULL, first_provider = '', first_state = NULL, first_started_ms = 0";
+    place.stranger().execute_batch(sql).unwrap();
+    let (id, attempt) = (sent.delivery.id, sent.attempt.unwrap());
+    let found = ledger.delivery("acme", id).await.unwrap().unwrap();
+    assert_eq!(found.attempts, [attempt]);
+    ledger.settle_attempt(first(id), answer(State::Accepted, "SM1"));
+    ledger.settle_delivery(id, result(State::Accepted, false));
+    ledger.flush().await.unwrap();
+    let found = ledger.delivery("acme", id).await.unwrap().unwrap();
+    assert_eq!(found.row.state, State::Accepted);
+    assert_eq!(found.attempts[0].result.message_id, "SM1");
+    assert_eq!(ledger.sweep().await, Ok(1));
+    let found = ledger.delivery("acme", open.delivery.id).await;
+    let found = found.unwrap().unwrap();
+    assert_eq!(found.row.state, State::Unconfirmed);
+    assert_eq!(found.attempts[0].result.state, State::Unconfirmed);
 }

@@ -82,7 +82,7 @@ async fn the_mark_follows_what_is_open_and_a_sweep_finds_it_all() {
     let left: i64 = place
         .stranger()
         .query_row(
-            "SELECT (SELECT count(*) FROM deliveries WHERE state = 'sending')
+            "SELECT (SELECT count(*) FROM deliveries WHERE state = 'sending' OR first_state = 'sending')
                   + (SELECT count(*) FROM attempts WHERE state = 'sending')",
             [],
             |row| row.get(0),
