@@ -9,6 +9,7 @@ import concurrent.futures
 import json
 import pathlib
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -16,8 +17,15 @@ import tempfile
 CONFIG = pathlib.Path("config/fraud.yaml")
 GUIDE = pathlib.Path("docs/replay.md")
 TENANT = "acme"
+PREFIXES = {"GB": "+44"}
 BEGINS_MS = (7 * 24 + 9) * 3600 * 1000
 RESTART = ["--restart-at", "7days 11h 7s"]
+# The worst moment for twenty blocks: most of them are about to be closed, and none of it is written down.
+EARLY_RESTART = ["--restart-at", "7days 9h 5s"]
+# A share of fewer says nothing.
+LEAST = 100
+# Seconds for a row: half a minute for a million.
+SLOWEST = 30 / 1_000_000
 
 
 class Case:
@@ -35,6 +43,7 @@ def cases():
         for country, where in [("GB", "own traffic"), ("ID", "no own traffic")]:
             for restart, when in [([], ""), (RESTART, ", restart")]:
                 yield Case(f"{words}, {where}{when}", f"{shape} --country {country}", restart, 0.12, 0.5, 1)
+    yield Case("twenty blocks, restart in the first seconds", "twenty-blocks --country GB", EARLY_RESTART, 0.12, 0.5, 1)
     for country, where in [("GB", "own traffic"), ("ID", "no own traffic")]:
         yield Case(f"whole country, {where}, 0 % reachable", f"whole-country --country {country}")
         yield Case(f"whole country, {where}, 40 % reachable", f"whole-country --country {country} --reachable 40")
@@ -43,6 +52,14 @@ def cases():
             yield Case(name, f"whole-country --country {country} --reachable 80", restart, 1.5, 3)
     yield Case("low and slow, own traffic", "low-and-slow --country GB", leak=10, refused=1)
     yield Case("low and slow, no own traffic", "low-and-slow --country ID", leak=10, refused=1)
+    for through in ["carriers", "offices"]:
+        who = f"through {through}"
+        ways = f"--through {through}"
+        yield Case(f"twenty blocks, {who}", f"twenty-blocks {ways}", (), 0.12, 0.5, 1)
+        for reachable in [0, 40]:
+            yield Case(f"whole country, {reachable} % reachable, {who}", f"whole-country --reachable {reachable} {ways}")
+        yield Case(f"whole country, 80 % reachable, {who}", f"whole-country --reachable 80 {ways}", (), 1.5, 3)
+        yield Case(f"low and slow, {who}", f"low-and-slow {ways}", leak=10, refused=1)
     yield Case("attacker verifies 10 %, whole country", "verifies-tenth", leak=3, refused=1)
     yield Case("attacker verifies 10 %, twenty blocks", "twenty-blocks --verifies 10", leak=3, refused=1)
     yield Case("attacker verifies 100 %", "verifies-all", refused=1, cap="GB")
@@ -55,9 +72,12 @@ def cases():
 
 
 class Measured:
-    def __init__(self, case, report, strangers):
+    """What came of a case; of one with a cap, `strangers` and the real people of the report are those outside that country."""
+
+    def __init__(self, case, report, strangers, cap=None):
         legit, attack = (report["labels"][label] for label in ("legit", "attack"))
-        self.case, self.report = case, report
+        self.case, self.report, self.cap = case, report, cap
+        self.people = legit["requests"]
         self.leaked, self.attacked = attack["sent"], attack["requests"]
         self.leak = share(self.leaked, self.attacked)
         requests = share(legit["refused"], legit["requests"])
@@ -68,6 +88,13 @@ class Measured:
 
     def failures(self):
         case = self.case
+        # A share of nothing is not small: there was nothing to measure.
+        if self.attacked < LEAST and (case.leak is not None or case.cap):
+            yield f"only {self.attacked} attack messages"
+        if self.people < LEAST:
+            yield f"only {self.people} requests of real people"
+        if case.unverified is not None and self.strangers < LEAST:
+            yield f"only {self.strangers} requests of real people who are not verified"
         if case.leak is not None and self.leak > case.leak:
             yield f"leak {self.leak:.3f} % > {case.leak} %"
         if case.refused is not None and max(self.refused, self.users) >= case.refused:
@@ -75,9 +102,9 @@ class Measured:
         if case.unverified is not None and self.unverified >= case.unverified:
             yield f"unverified real users refused {self.unverified:.3f} % >= {case.unverified} %"
         if case.cap is not None:
-            spent, cap = float(self.report["spend"].get(case.cap, 0)), money_cap()
-            if spent > cap:
-                yield f"{spent} spent on {case.cap} > {cap}"
+            spent = float(self.report["spend"].get(case.cap, 0))
+            if not 0 < spent <= self.cap:
+                yield f"{spent} spent on {case.cap}, the cap is {self.cap}"
 
     def row(self, known):
         case = self.case
@@ -108,8 +135,12 @@ def limit(value, bound, sign):
     return text if bound is None else f"{text} ({sign} {bound})"
 
 
-def money_cap():
-    return float(re.search(r"per_country_day: ([0-9.]+)", CONFIG.read_text()).group(1))
+def money_cap(config):
+    """What the configuration that is replayed lets a country cost in a day."""
+    found = re.findall(r"^[^#\n]*\bper_country_day: *([0-9.]+)", config.read_text(), re.MULTILINE)
+    if len(found) != 1:
+        sys.exit(f"error: {config}: there is not one guard.money.per_country_day")
+    return float(found[0])
 
 
 def strangers(trace):
@@ -165,18 +196,35 @@ class Bench:
             draft = trace.with_suffix(f".{id(case)}")
             run([self.program, "trace", *case.trace, "--seed", str(self.seed), "--out", str(draft)])
             draft.rename(trace)
+        if case.cap:
+            return self.measure_cap(case, trace)
         new = strangers(trace)
         if case.blind:
             trace = blinded(trace)
-        report = self.replay(trace, case, "7days" if case.cap else "7days 9h")
-        if case.cap:
-            outside = self.replay(relabelled(trace, "+44"), case, "7days 9h")
-            report["labels"]["legit"] = outside["labels"]["legit"]
-        return Measured(case, report, new)
+        return Measured(case, self.replay(trace, case, "7days 9h"), new)
+
+    def measure_cap(self, case, trace):
+        """Money is counted from midnight, as the cap is; people are those outside the capped country."""
+        report = self.replay(trace, case, "7days")
+        others = relabelled(trace, PREFIXES[case.cap])
+        report["labels"]["legit"] = self.replay(others, case, "7days 9h")["labels"]["legit"]
+        return Measured(case, report, strangers(others), money_cap(self.config))
 
     def replay(self, trace, case, count_from):
-        command = [self.program, "replay", str(trace), "--config", str(self.config), "--tenant", TENANT]
-        return json.loads(run([*command, "--count-from", count_from, *case.replay]))
+        return json.loads(run([*self.command(trace), "--count-from", count_from, *case.replay]))
+
+    def command(self, trace):
+        return [self.program, "replay", str(trace), "--config", str(self.config), "--tenant", TENANT]
+
+    def speed(self):
+        """Rows of a trace of a million and more, and the seconds of one core that its replay takes."""
+        trace = self.folder / "million.csv"
+        run([self.program, "trace", "whole-country", "--size", "3200", "--out", str(trace)])
+        begun = resource.getrusage(resource.RUSAGE_CHILDREN)
+        report = json.loads(run(self.command(trace)))
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        took = ended.ru_utime + ended.ru_stime - begun.ru_utime - begun.ru_stime
+        return sum(label["requests"] for label in report["labels"].values()), took
 
 
 def run(command):
@@ -205,6 +253,8 @@ def main():
     told = options.parse_args()
     known = known_exceptions()
     chosen = [case for case in cases() if told.only in case.name]
+    if not chosen:
+        sys.exit(f"error: no case has {told.only!r} in its name")
     print("| trace | got out | leak % | requests refused % | users refused % | unverified refused % | |")
     print("|---|---|---|---|---|---|---|", flush=True)
     failed = []
@@ -218,6 +268,11 @@ def main():
                 print(f"    {json.dumps(measured.report['rules'])} {measured.report['spend']} {measured.strangers} strangers")
             if measured.case.name not in known:
                 failed += [f"{measured.case.name}: {failure}" for failure in measured.failures()]
+        if not told.only:
+            rows, took = bench.speed()
+            print(f"{rows} rows replayed in {took:.1f} s of one core, {rows / took:.0f} rows/s")
+            if rows < 1_000_000 or took / rows > SLOWEST:
+                failed.append(f"{rows} rows in {took:.1f} s")
     for failure in failed:
         print(f"not met: {failure}")
     return 1 if failed else 0

@@ -1,6 +1,6 @@
 //! What is due every so often: upkeep, old rows, changed files, and reloads on demand.
 
-use std::{panic::resume_unwind, sync::Arc, time::Duration};
+use std::{future::pending, panic::resume_unwind, sync::Arc, time::Duration};
 
 use tokio::{
     sync::Notify,
@@ -9,13 +9,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::telemetry::metrics::Metrics;
+use crate::{dispatch::lasting, telemetry::metrics::Metrics};
 
 use super::{gateway::Gateway, reload::Reload};
 
 const SECOND: Duration = Duration::from_secs(1);
-/// How much of an attack a kill may make the guard forget.
-const KEEP_GUARD: Duration = Duration::from_secs(10);
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// The tasks in the background, as one.
@@ -73,13 +71,27 @@ async fn follow_files(mut reloading: Reload, reload: &Notify) {
 }
 
 async fn keep_guard(gateway: Option<Gateway>) {
-    let mut due = every(KEEP_GUARD);
+    let Some(gateway) = gateway else {
+        return pending().await;
+    };
+    // One task writes both, so that nothing older is written over something newer.
+    let mut due = every(lasting::EVERY);
     loop {
-        due.tick().await;
-        if let Some(gateway) = &gateway {
-            gateway.keep_guard().await;
+        tokio::select! {
+            _ = due.tick() => gateway.keep_guard().await,
+            () = gateway.range_closed() => keep_closed(&gateway).await,
         }
     }
+}
+
+/// However many ranges an attack closes, they take few writings, and none while the ledger is away.
+async fn keep_closed(gateway: &Gateway) {
+    let pause = if gateway.keep_closed().await {
+        lasting::SOON
+    } else {
+        lasting::EVERY
+    };
+    tokio::time::sleep(pause).await;
 }
 
 async fn remove_old_rows(gateway: Option<Gateway>) {
@@ -107,7 +119,7 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
         Err(ended) => match ended.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
             // The runtime is going down, and this task with it.
-            Err(_) => std::future::pending().await,
+            Err(_) => pending().await,
         },
     }
 }

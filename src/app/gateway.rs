@@ -188,6 +188,20 @@ impl Gateway {
         }
     }
 
+    /// Waits until the guard closes a range. At most one task may wait.
+    pub(super) async fn range_closed(&self) {
+        self.dispatcher.range_closed().await;
+    }
+
+    /// What is due when the guard has closed a range.
+    pub(super) async fn keep_closed(&self) -> bool {
+        let kept = self.dispatcher.keep_closed().await;
+        if let Err(problem) = &kept {
+            tracing::warn!(error = %problem, "a closed range could not be kept; it is tried again");
+        }
+        kept.is_ok()
+    }
+
     /// Ends what would hold up a drain for ever.
     pub(super) async fn end_watches(&self) {
         self.door.end_watches().await;

@@ -10,7 +10,7 @@ use crate::{
     domain::{
         person,
         phone::{Country, PhoneNumber},
-        privacy::PrivacyKeys,
+        privacy::{KeyedHash, PrivacyKeys},
     },
     store::{
         Ledger, LedgerError,
@@ -97,8 +97,9 @@ pub async fn verified(
     file: impl BufRead,
     clock: &Clock,
 ) -> Result<Imported, ImportError> {
-    let settings = config.tenants.get(tenant);
-    let settings = settings.ok_or_else(|| ImportError::Tenant(tenant.to_owned()))?;
+    if !config.tenants.contains_key(tenant) {
+        return Err(ImportError::Tenant(tenant.to_owned()));
+    }
     if config.ledger.url == "memory:" {
         return Err(ImportError::Fleeting);
     }
@@ -115,21 +116,32 @@ pub async fn verified(
         Some(keys) => keys,
         None => privacy::own(config, clock)?,
     };
-    let today = u32::try_from(clock.unix_ms() / DAY_MS).unwrap_or(u32::MAX);
-    let reader = Reader {
-        tenant,
-        country: settings.countries.default.map(|country| country.0),
-        keys,
-        today,
-        oldest: today.saturating_sub(config.guard.verified_days.into()),
+    let imported = match Reader::of((config, tenant), keys, file, clock) {
+        Ok(reader) => reader.take(&*ledger).await,
+        Err(problem) => Err(problem),
     };
-    let imported = reader.take(file, &*ledger).await;
     ledger.close().await;
     imported
 }
 
+/// Reads numbers as [`verified`] does, and writes nothing: each is hashed under `keys`, with how many days ago it was
+/// verified.
+pub fn read(
+    (config, tenant): (&Config, &str),
+    keys: PrivacyKeys,
+    file: impl BufRead,
+    clock: &Clock,
+) -> Result<(Imported, Vec<(KeyedHash, u32)>), ImportError> {
+    let mut reader = Reader::of((config, tenant), keys, file, clock)?;
+    let mut rows = Vec::new();
+    while let Some(row) = reader.next()? {
+        rows.push((row.phone, reader.today - row.day));
+    }
+    Ok((reader.imported, rows))
+}
+
 /// Reads lines for a tenant.
-struct Reader<'a> {
+struct Reader<'a, R> {
     tenant: &'a str,
     /// Where numbers without `+` are at home.
     country: Option<Country>,
@@ -137,40 +149,61 @@ struct Reader<'a> {
     /// Days since 1970.
     today: u32,
     oldest: u32,
+    file: R,
+    /// The line that was read last.
+    line: u64,
+    imported: Imported,
 }
 
-impl Reader<'_> {
-    async fn take(
-        &self,
-        mut file: impl BufRead,
-        ledger: &dyn Ledger,
-    ) -> Result<Imported, ImportError> {
-        let mut imported = Imported::default();
+impl<'a, R: BufRead> Reader<'a, R> {
+    fn of(
+        (config, tenant): (&Config, &'a str),
+        keys: PrivacyKeys,
+        file: R,
+        clock: &Clock,
+    ) -> Result<Self, ImportError> {
+        let settings = config.tenants.get(tenant);
+        let settings = settings.ok_or_else(|| ImportError::Tenant(tenant.to_owned()))?;
+        let today = u32::try_from(clock.unix_ms() / DAY_MS).unwrap_or(u32::MAX);
+        Ok(Self {
+            tenant,
+            country: settings.countries.default.map(|country| country.0),
+            keys,
+            today,
+            oldest: today.saturating_sub(config.guard.verified_days.into()),
+            file,
+            line: 0,
+            imported: Imported::default(),
+        })
+    }
+
+    async fn take(mut self, ledger: &dyn Ledger) -> Result<Imported, ImportError> {
         let mut rows = Vec::new();
-        let mut number = 0;
-        while let Some(line) = next_line(&mut file)? {
-            number += 1;
-            let row = match line.and_then(|line| self.row(&line, number)) {
-                Ok(row) => row,
-                Err(bad) => {
-                    imported.note(number, bad);
-                    continue;
-                }
-            };
-            match row {
-                Some(row) if row.day < self.oldest => imported.old += 1,
-                Some(row) => {
-                    imported.taken += 1;
-                    rows.push(row);
-                }
-                None => {}
-            }
+        while let Some(row) = self.next()? {
+            rows.push(row);
             if rows.len() >= BATCH {
                 ledger.record_verified(std::mem::take(&mut rows)).await?;
             }
         }
         ledger.record_verified(rows).await?;
-        Ok(imported)
+        Ok(self.imported)
+    }
+
+    /// The next number to be taken in; `None` at the end.
+    fn next(&mut self) -> io::Result<Option<VerifiedRow>> {
+        while let Some(line) = next_line(&mut self.file)? {
+            self.line += 1;
+            match line.and_then(|line| self.row(&line, self.line)) {
+                Ok(Some(row)) if row.day < self.oldest => self.imported.old += 1,
+                Ok(Some(row)) => {
+                    self.imported.taken += 1;
+                    return Ok(Some(row));
+                }
+                Ok(None) => {}
+                Err(bad) => self.imported.note(self.line, bad),
+            }
+        }
+        Ok(None)
     }
 
     /// The row of a line; `None` where it is empty, a comment, or the head of a table.
@@ -248,8 +281,11 @@ mod tests {
             keys: PrivacyKeys::new([&b"a key"[..]]).expect("there is a key"),
             today: TODAY,
             oldest: TODAY - 180,
+            file: text,
+            line: 0,
+            imported: Imported::default(),
         };
-        let imported = reader.take(text, &ledger).await.expect("it can be read");
+        let imported = reader.take(&ledger).await.expect("it can be read");
         let rows = ledger.verified(None, 100).await.expect("it is never away");
         (imported, rows)
     }
@@ -264,6 +300,26 @@ mod tests {
         days.sort_unstable();
         assert_eq!(days, [0, 0, 1, 28]);
         assert!(rows.iter().all(|row| row.tenant == "acme"));
+    }
+
+    #[test]
+    fn numbers_are_read_for_a_trace_with_their_age() {
+        let acme = serde_json::json!({ "countries": { "allow": ["US"] } });
+        let config = serde_json::json!({ "tenants": { "acme": acme } });
+        let config: Config = serde_json::from_value(config).expect("a configuration");
+        let keys = || PrivacyKeys::new([&b"a key"[..]]).expect("there is a key");
+        let clock = Clock::from_source(Manual::at(u64::from(TODAY) * DAY_MS));
+        let text = &b"+14155550123\n+14155550124,2026-02-01\nsoon\n+14155550125,2020-01-01\n"[..];
+        let (imported, rows) = read((&config, "acme"), keys(), text, &clock).unwrap();
+        assert_eq!((imported.taken, imported.old, imported.bad), (2, 1, 1));
+        let hash =
+            |phone: &[u8]| keys().hash(crate::domain::privacy::Subject::Phone, &[b"acme", phone]);
+        assert_eq!(
+            rows,
+            [(hash(b"+14155550123"), 0), (hash(b"+14155550124"), 28)]
+        );
+        let problem = read((&config, "nobody"), keys(), text, &clock).unwrap_err();
+        assert!(matches!(problem, ImportError::Tenant(_)));
     }
 
     #[tokio::test]

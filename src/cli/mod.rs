@@ -136,12 +136,38 @@ fn wait_for<T>(command: impl Future<Output = T>) -> io::Result<T> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, error::ErrorKind};
 
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn who_is_to_be_blocked_must_be_named() {
+        let asked = |words: &str| {
+            let words = format!("tollgate guard {words}");
+            Cli::try_parse_from(words.split(' ')).map_err(|problem| problem.kind())
+        };
+        let missing = Some(ErrorKind::MissingRequiredArgument);
+        for nobody in [
+            "block --reason r",
+            "allow --reason r --all-tenants",
+            "unblock",
+            "unblock --all-tenants",
+        ] {
+            assert_eq!(asked(nobody).err(), missing, "{nobody}");
+        }
+        for somebody in [
+            "block --reason r --phone +14155550123 --prefix +1415555",
+            "allow --reason r --network 203.0.113.0/24 --all-tenants",
+            "unblock lst_1 lst_2",
+            "unblock --user u-17",
+            "unblock lst_1 --user u-17",
+        ] {
+            assert!(asked(somebody).is_ok(), "{somebody}");
+        }
     }
 }

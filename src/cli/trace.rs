@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use clap::Args;
 
-use crate::replay::trace::{self, Order, Shape, Unwritten};
+use crate::replay::trace::{self, Order, Shape, Through, Unwritten};
 
 use super::Failure;
 
@@ -34,6 +34,12 @@ pub(super) struct Trace {
     /// How many of a hundred codes the attacker uses; each shape has its own share
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     verifies: Option<u8>,
+    /// Whose addresses the attack comes through
+    #[arg(long, value_enum, default_value = "fresh")]
+    through: Through,
+    /// Leave real people out: an attack to be mixed into a trace of your own
+    #[arg(long)]
+    attack_only: bool,
     /// The size of everything, in per mille
     #[arg(long, value_name = "PER_MILLE", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     size: u64,
@@ -47,6 +53,8 @@ impl Trace {
             country: self.country.as_deref(),
             reachable: self.reachable,
             verifies: self.verifies,
+            through: self.through,
+            attack_only: self.attack_only,
             size: self.size,
         };
         let written = match &self.out {
@@ -58,7 +66,9 @@ impl Trace {
         };
         match written {
             Ok(()) => Ok(()),
-            Err(problem @ Unwritten::Country { .. }) => Err(Failure::usage(&problem)),
+            Err(problem @ (Unwritten::Country { .. } | Unwritten::NoAttack)) => {
+                Err(Failure::usage(&problem))
+            }
             // Whoever reads the first lines only has what they want.
             Err(Unwritten::Output(problem)) if problem.kind() == io::ErrorKind::BrokenPipe => {
                 Ok(())

@@ -1,6 +1,10 @@
-//! What of the guard outlives the process: written every few seconds and at the end, and read at the next start.
+//! What of the guard outlives the process: written every few seconds, when a range is closed, and at the end, and read at
+//! the next start.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use crate::{
     guard::Kept,
@@ -10,11 +14,18 @@ use crate::{
 
 use super::Dispatcher;
 
-/// Pieces written in one transaction.
-const STEP: usize = 512;
+/// How often what has changed is written: how much of an attack a kill may make the guard forget.
+pub const EVERY: Duration = Duration::from_secs(10);
+
+/// How far apart writings of closed ranges are, which do not wait for that. A block of numbers costs its floor once more
+/// if that it was closed is forgotten.
+pub const SOON: Duration = Duration::from_millis(100);
 
 /// Pieces asked for at once: to find them, the guard looks through all that it holds.
-const ROUND: usize = 32 * STEP;
+pub const ROUND: usize = 32 * STEP;
+
+/// Pieces written in one transaction.
+const STEP: usize = 512;
 
 /// Pieces read at once.
 const PAGE: usize = 4096;
@@ -31,12 +42,31 @@ impl Dispatcher {
         let (this, guard) = (self.clone(), self.policy().guard.clone());
         let look = move || {
             let room = ROUND.saturating_sub(this.unwritten().len());
-            let changed = guard.changed(room);
+            let mut changed = guard.just_closed(room);
+            changed.extend(guard.changed(room.saturating_sub(changed.len())));
             this.unwritten().extend(changed);
         };
         if tokio::task::spawn_blocking(look).await.is_err() {
             tracing::error!("what has changed of the guard's state could not be asked for");
         }
+        self.write().await
+    }
+
+    /// Waits until a range is closed. At most one task may wait.
+    pub async fn range_closed(&self) {
+        let guard = self.policy().guard.clone();
+        guard.range_closed().await;
+    }
+
+    /// Writes the ranges that have just been closed. What cannot be written waits for the next round.
+    pub async fn keep_closed(&self) -> Result<(), LedgerError> {
+        let room = ROUND.saturating_sub(self.unwritten().len());
+        let closed = self.policy().guard.just_closed(room);
+        self.unwritten().extend(closed);
+        self.write().await
+    }
+
+    async fn write(&self) -> Result<(), LedgerError> {
         let pieces = std::mem::take(&mut *self.unwritten());
         let mut waiting = Waiting { by: self, pieces };
         while !waiting.pieces.is_empty() {

@@ -15,7 +15,7 @@ mod asked;
 mod attempt;
 mod decide;
 mod health;
-mod lasting;
+pub mod lasting;
 mod memory;
 mod ongoing;
 mod record;

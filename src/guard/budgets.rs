@@ -8,6 +8,7 @@ use crate::domain::{
 
 use super::{
     bucket::{Allowance, Bucket, Proof, Put},
+    closings::Closings,
     hashing::{Hashing, Kind, Tag},
     rules::budget::{self, Asked, Found, Scope},
     table::Table,
@@ -16,7 +17,10 @@ use super::{
 
 /// Every bucket, by scope.
 #[derive(Debug)]
-pub struct Budgets([Table<Bucket>; 5]);
+pub struct Budgets {
+    tables: [Table<Bucket>; 5],
+    closings: Closings,
+}
 
 /// The keys of the buckets that a message falls into, by scope; zero where it falls into none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,9 +103,9 @@ impl Keys {
 }
 
 /// Whether a bucket speaks for the next stranger in it before wider ones.
-fn speaks(bucket: &Bucket, scope: Scope, by: &Allowance) -> bool {
+fn speaks(bucket: &Bucket, scope: Scope, weight: f64, by: &Allowance) -> bool {
     let least = scope.least_proof();
-    least.is_some_and(|least| bucket.vouches(least, by))
+    least.is_some_and(|least| bucket.vouches(least, weight, by))
 }
 
 /// The key of a range by its digits.
@@ -121,14 +125,16 @@ fn tenant(hashing: &Hashing, tag: Tag) -> u64 {
 impl Budgets {
     /// Empty ones. Together their tables take at most some 250 MB.
     pub fn empty() -> Self {
-        Self(Scope::ALL.map(|scope| {
+        let tables = Scope::ALL.map(|scope| {
             Table::new(match scope {
                 Scope::Range10k => 13,
                 Scope::Network => 12,
                 Scope::Range1m => 11,
                 Scope::Country | Scope::Tenant => 8,
             })
-        }))
+        });
+        let closings = Closings::default();
+        Self { tables, closings }
     }
 
     /// Whether outcomes are known for a tenant: something was verified within a day, and has been for at least this long.
@@ -163,7 +169,7 @@ impl Budgets {
             let Some(by) = allowance(scope) else { continue };
             let found = self.ask(scope, key, look, |bucket| {
                 let found = budget::check(bucket, scope, &asked, &by);
-                asked.vouched |= speaks(bucket, scope, &by);
+                asked.vouched |= speaks(bucket, scope, weight, &by);
                 match found {
                     Found::Pass => None,
                     Found::Refuse { until_ms, explains } => {
@@ -176,6 +182,9 @@ impl Budgets {
                 continue;
             };
             passed = false;
+            if explains.is_some() && look == Look::Closes {
+                self.closings.note(scope, key);
+            }
             let explains = explains.filter(|_| scope != Scope::Network && look == Look::Closes);
             if let Some(level) = explains {
                 let bound = |wide| allowance(wide).filter(|_| binds(scope, wide));
@@ -230,7 +239,7 @@ impl Budgets {
         for (scope, key) in keys.each() {
             let Some(by) = allowance(scope) else { continue };
             let tried = self.of(scope).with(key, |bucket| {
-                vouched |= speaks(bucket, scope, &by);
+                vouched |= speaks(bucket, scope, put.weight, &by);
                 let may_try = !(again || vouched && scope.is_wide());
                 bucket.put(put, may_try, now_ms, &by)
             });
@@ -300,6 +309,22 @@ impl Budgets {
         changed
     }
 
+    /// Ranges that have been closed and were not told yet.
+    pub fn closings(&self) -> &Closings {
+        &self.closings
+    }
+
+    /// Their buckets, at most so many.
+    pub fn just_closed(&self, most: usize) -> Vec<(Scope, u64, Bucket)> {
+        let ranges = self.closings.take(most).into_iter();
+        let told = ranges.filter_map(|(scope, key)| {
+            self.of(scope).if_there(key, |bucket| {
+                bucket.take_changed().then_some((scope, key, *bucket))
+            })
+        });
+        told.flatten().collect()
+    }
+
     /// Takes in a bucket that an earlier process kept.
     pub fn restore(&self, scope: Scope, key: u64, bucket: Bucket) {
         self.of(scope).with_own(key, |place| *place = bucket);
@@ -339,6 +364,6 @@ impl Budgets {
     }
 
     fn of(&self, scope: Scope) -> &Table<Bucket> {
-        &self.0[scope as usize]
+        &self.tables[scope as usize]
     }
 }

@@ -30,10 +30,7 @@ impl Guard {
             });
         let mut kept: Vec<_> = money.collect();
         let buckets = state.budgets.changed(most.saturating_sub(kept.len()));
-        kept.extend(buckets.into_iter().map(|(scope, key, bucket)| Kept {
-            key: piece(BUCKET, scope as u64, key),
-            value: bucket.to_bytes(),
-        }));
+        kept.extend(buckets.into_iter().map(bucket));
         let limits = self
             .pool
             .changed(most.saturating_sub(kept.len()), &state.time);
@@ -42,6 +39,23 @@ impl Guard {
             value: [&[VERSION][..], &until_ms.to_be_bytes()].concat(),
         }));
         kept
+    }
+
+    /// Ranges that have been closed since this was last asked, at most so many pieces. They must be written down at once:
+    /// what is closed again after a restart has let out its floor a second time.
+    pub fn just_closed(&self, most: usize) -> Vec<Kept> {
+        let closed = self.state.budgets.just_closed(most);
+        closed.into_iter().map(bucket).collect()
+    }
+
+    /// Waits until a range is closed. At most one task may wait.
+    pub async fn range_closed(&self) {
+        self.state.budgets.closings().wait().await;
+    }
+
+    /// Whether a range was closed of which [`Guard::just_closed`] has not told yet.
+    pub fn has_just_closed(&self) -> bool {
+        !self.state.budgets.closings().is_empty()
     }
 
     /// Takes in what an earlier process kept. What is over, or of a form that is not known, is passed by.
@@ -77,6 +91,13 @@ impl Guard {
         if !bucket.is_idle(now_ms, &by) {
             self.state.budgets.restore(scope, key, bucket);
         }
+    }
+}
+
+fn bucket((scope, key, bucket): (Scope, u64, Bucket)) -> Kept {
+    Kept {
+        key: piece(BUCKET, scope as u64, key),
+        value: bucket.to_bytes(),
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod bucket;
 pub mod budgets;
 mod case;
+pub mod closings;
 pub mod decisions;
 pub mod destinations;
 pub mod hashing;

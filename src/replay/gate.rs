@@ -6,7 +6,7 @@ use crate::{
         price::Price,
         verdict::{Refusal, Verdict},
     },
-    guard::{self, Guard, Trail},
+    guard::{self, Guard, Trail, settings},
     routing::plan::Step,
 };
 
@@ -97,7 +97,7 @@ impl Walk<'_> {
                 self.trail = charged.trail;
             }
             if self.arrives(step.channel) {
-                return self.sent();
+                return self.sent(step.channel);
             }
             // Who is not on this channel is not there for its other providers either.
             self.closed = self.closed.with(step.channel);
@@ -112,8 +112,10 @@ impl Walk<'_> {
         }
     }
 
-    fn sent(self) -> Passed {
-        let deflected = self.because.map(|refusal| refusal.rule.to_string());
+    /// What pays whoever owns the number got out, whatever was refused before it: only what does not is a deflection.
+    fn sent(self, by: Channel) -> Passed {
+        let because = self.because.filter(|_| !settings::pays(by));
+        let deflected = because.map(|refusal| refusal.rule.to_string());
         Passed {
             fate: deflected.map_or(Fate::Sent, Fate::Deflected),
             trail: Some(self.trail),

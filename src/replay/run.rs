@@ -11,6 +11,7 @@ use std::{
 use crate::{
     clock::{Clock, Manual},
     config::Config,
+    dispatch::lasting,
     domain::{
         phone::PhoneNumber,
         privacy::{KeyedHash, PrivacyKeys, Subject},
@@ -38,6 +39,14 @@ pub struct Order<'a> {
     pub restart_at: Option<Duration>,
     /// From when on requests are counted; what comes before only teaches the guard.
     pub count_from: Duration,
+    /// Who was verified before the trace begins: numbers hashed under [`keys`], and how many days ago.
+    pub verified: &'a [(KeyedHash, u32)],
+}
+
+/// The keys of every replay: it meets nobody's number, and needs no secret.
+pub fn keys() -> PrivacyKeys {
+    let keys = PrivacyKeys::new([&b"a replay meets nobody's number"[..]]);
+    keys.expect("there is a key")
 }
 
 /// Why a replay ended before its trace.
@@ -46,6 +55,9 @@ pub enum Stopped {
     /// There is no such tenant.
     #[error("there is no tenant of this name in the configuration")]
     Tenant,
+    /// The trace is over before the process should have died.
+    #[error("the trace ends before the restart")]
+    NoRestart,
     /// Something is wrong with the providers' prices.
     #[error("{}", lines(.0))]
     Settings(Vec<(String, String)>),
@@ -99,10 +111,6 @@ fn lines(problems: &[(String, String)]) -> String {
 /// Midnight UTC of the Thursday on which all traces begin.
 const EPOCH_MS: u64 = 1_767_225_600_000;
 
-/// How often the guard's lasting state is written down, as when it serves.
-const SNAPSHOT_EVERY: u64 = 10_000;
-/// Most entries written down at once, as when it serves.
-const SNAPSHOT_MOST: usize = 100_000;
 /// For how long before a restart that is done. What changed before is long written down by then, and so comes with the first.
 const SNAPSHOTS_FOR: u64 = 3_600_000;
 /// How often room is made for keys and idle ones are dropped. When it serves both are done more often; which keys there
@@ -116,6 +124,9 @@ pub fn run(trace: impl BufRead, order: &Order<'_>) -> Result<Report, Stopped> {
     let mut stage = Stage::new(order)?;
     let mut reading = Reading::begin(trace)?;
     while reading.next(|row| stage.row(&row))?.is_some() {}
+    if stage.restart_at.is_some() {
+        return Err(Stopped::NoRestart);
+    }
     Ok(stage.tally.report())
 }
 
@@ -135,6 +146,10 @@ struct Stage<'a> {
     tally: Tally,
     now: u64,
     next_snapshot: u64,
+    /// Whether everything that had changed was written down once.
+    caught_up: bool,
+    /// When ranges that were just closed are written down.
+    next_closed: Option<u64>,
     next_upkeep: u64,
     restart_at: Option<u64>,
 }
@@ -144,12 +159,11 @@ impl<'a> Stage<'a> {
         let time = Manual::at(EPOCH_MS);
         let clock = Clock::from_source(time.clone());
         let restart_at = order.restart_at.map(millis);
-        let keys = PrivacyKeys::new([&b"a replay meets nobody's number"[..]]);
-        let keys = keys.expect("there is a key");
+        let keys = keys();
         let guard = Guard::new(order.config, &keys, &clock);
         let routes = Routes::of(order.config, order.tenant, guard.clone());
         let routes = routes.map_err(Stopped::Settings)?.ok_or(Stopped::Tenant)?;
-        Ok(Self {
+        let mut stage = Self {
             order: *order,
             time,
             clock,
@@ -163,9 +177,26 @@ impl<'a> Stage<'a> {
             tally: Tally::default(),
             now: 0,
             next_snapshot: first_snapshot(restart_at),
+            caught_up: false,
+            next_closed: None,
             next_upkeep: UPKEEP_EVERY,
             restart_at,
-        })
+        };
+        stage.remember();
+        Ok(stage)
+    }
+
+    /// Takes in whom it is told of beforehand.
+    fn remember(&mut self) {
+        let today = self.today();
+        let told = self.order.verified.iter();
+        let told = told.map(|(hash, ago)| (*hash, today.saturating_sub(*ago)));
+        self.guard.remember(told.clone());
+        self.known
+            .extend(told.clone().map(|(hash, _)| hash.short()));
+        if self.restart_at.is_some() {
+            self.verified.extend(told);
+        }
     }
 
     /// Takes one request, after everything that happened before it.
@@ -180,6 +211,10 @@ impl<'a> Stage<'a> {
         };
         if let (Some(phone), Some(hash)) = (phone, hash) {
             self.expect(row, &phone, hash, &passed);
+        }
+        if self.restart_at.is_some() && self.guard.has_just_closed() {
+            let soon = self.now + millis(lasting::SOON);
+            self.next_closed.get_or_insert(soon);
         }
         if row.offset_ms >= millis(self.order.count_from) {
             let country = phone.and_then(|phone| phone.country());
@@ -237,6 +272,7 @@ impl<'a> Stage<'a> {
                 self.outcomes.next_at(),
                 Some(self.next_upkeep),
                 self.restart_at.map(|_| self.next_snapshot),
+                self.next_closed,
                 self.restart_at,
             ];
             let next = due.into_iter().flatten().min();
@@ -250,8 +286,11 @@ impl<'a> Stage<'a> {
                 self.upkeep();
             } else if self.restart_at == Some(next) {
                 self.restart();
+            } else if self.next_closed == Some(next) {
+                self.next_closed = None;
+                self.keep(self.guard.just_closed(lasting::ROUND));
             } else {
-                self.next_snapshot += SNAPSHOT_EVERY;
+                self.next_snapshot += millis(lasting::EVERY);
                 self.snapshot();
             }
         }
@@ -286,21 +325,26 @@ impl<'a> Stage<'a> {
     }
 
     fn snapshot(&mut self) {
-        let first = self.kept.is_empty();
         loop {
-            let changed = self.guard.changed(SNAPSHOT_MOST);
-            let more = first && !changed.is_empty();
-            let changed = changed.into_iter();
-            self.kept.extend(changed.map(|kept| (kept.key, kept.value)));
+            let changed = self.guard.changed(lasting::ROUND);
+            let more = !self.caught_up && !changed.is_empty();
+            self.keep(changed);
             if !more {
-                return;
+                break;
             }
         }
+        self.caught_up = true;
+    }
+
+    fn keep(&mut self, pieces: Vec<Kept>) {
+        let pieces = pieces.into_iter();
+        self.kept.extend(pieces.map(|kept| (kept.key, kept.value)));
     }
 
     /// The process dies, without a last word, and another begins with what was written down.
     fn restart(&mut self) {
         self.restart_at = None;
+        self.next_closed = None;
         self.guard = Guard::new(self.order.config, &self.keys, &self.clock);
         for (key, value) in self.kept.drain() {
             self.guard.restore(&Kept { key, value });
@@ -321,7 +365,8 @@ impl<'a> Stage<'a> {
 /// The first moment at which state is written down.
 fn first_snapshot(restart_at: Option<u64>) -> u64 {
     let from = restart_at.unwrap_or_default().saturating_sub(SNAPSHOTS_FOR);
-    (from / SNAPSHOT_EVERY + 1) * SNAPSHOT_EVERY
+    let every = millis(lasting::EVERY);
+    (from / every + 1) * every
 }
 
 /// Who it was: the user, or where nobody is named, the number.
@@ -372,12 +417,21 @@ guard:
     }
 
     fn replay(rows: &str, change: impl FnOnce(&mut Order<'_>)) -> Result<Report, Stopped> {
-        let config = config(CONFIG);
+        replay_by(CONFIG, rows, change)
+    }
+
+    fn replay_by(
+        text: &str,
+        rows: &str,
+        change: impl FnOnce(&mut Order<'_>),
+    ) -> Result<Report, Stopped> {
+        let config = config(text);
         let mut order = Order {
             config: &config,
             tenant: "acme",
             restart_at: None,
             count_from: Duration::ZERO,
+            verified: &[],
         };
         change(&mut order);
         run(format!("{HEADER}\n{rows}").as_bytes(), &order)
@@ -439,6 +493,100 @@ guard:
         let legit = &report.labels.legit;
         assert_eq!((legit.requests, legit.refused, legit.users), (1, 1, 1));
         assert!(report.spend.is_empty());
+    }
+
+    #[test]
+    fn what_pays_by_the_message_got_out_whatever_was_refused_before() {
+        let dear = "
+allow_test_providers: true
+providers:
+  one: { kind: stub, channels: [sms, whatsapp], prices: { sms: { default: 0.01 }, whatsapp: { default: 2 } } }
+routes: [{ channel: whatsapp, try: [one] }, { channel: sms, try: [one] }]
+tenants:
+  acme: { countries: { allow: [US] }, channels: { default: [whatsapp, sms] } }
+guard:
+  money: { per_day: 1 }
+";
+        let row = "0,+14155550123,u1,,sign_in,attack,,whatsapp\n";
+        let report = replay_by(dear, row, |_| {}).unwrap();
+        let attack = &report.labels.attack;
+        assert_eq!((attack.sent, attack.deflected, attack.refused), (1, 0, 0));
+        // The other way round it is a deflection: nobody is paid by a message on WhatsApp.
+        let dear = dear
+            .replace("0.01", "5")
+            .replace("default: 2", "default: 0.5");
+        let dear = dear.replace("[whatsapp, sms]", "[sms, whatsapp]");
+        let report = replay_by(&dear, row, |_| {}).unwrap();
+        let attack = &report.labels.attack;
+        assert_eq!((attack.sent, attack.deflected, attack.refused), (0, 1, 0));
+        assert_eq!(report.rules["tenant_money"].deflected, 1);
+    }
+
+    /// Somebody uses a code: outcomes are known.
+    const OUTCOME: &str = "0,+14155550123,,,enrollment,legit,0,\n";
+
+    /// Nine strangers in one block, whose floor is six.
+    fn strangers(from: u64) -> String {
+        let row = |nth: u64| {
+            let at = from + nth;
+            format!("{at},+4474001200{:02},,,enrollment,attack,,\n", at % 89)
+        };
+        (0..9).map(row).collect()
+    }
+
+    #[test]
+    fn a_range_that_was_just_closed_stays_so_over_a_restart() {
+        let sent = |restart_at: u64| {
+            let rows = [OUTCOME, &strangers(0), &strangers(20_000)].concat();
+            let report = replay_by(CONFIG, &rows, |order| {
+                order.restart_at = Some(Duration::from_millis(restart_at));
+            });
+            report.unwrap().labels.attack.sent
+        };
+        let soon = millis(lasting::SOON);
+        // The seventh closed it, at 6 ms.
+        assert_eq!(sent(6 + soon - 1), 15, "nothing was written down");
+        assert_eq!(sent(6 + soon + 1), 6);
+        assert_eq!(sent(15_000), 6);
+    }
+
+    #[test]
+    fn a_restart_that_never_came_is_no_result() {
+        let at = |ms| {
+            replay("7,+14155550123,,,sign_in,legit,,\n", |order| {
+                order.restart_at = Some(Duration::from_millis(ms));
+            })
+        };
+        assert!(matches!(at(8), Err(Stopped::NoRestart)));
+        assert!(at(7).is_ok());
+    }
+
+    #[test]
+    fn who_is_told_of_beforehand_is_known_also_after_a_restart() {
+        let phone = "+447400120099";
+        let late = format!("30000,{phone},,,enrollment,legit,,\n");
+        let rows = [OUTCOME, &strangers(0), &late].concat();
+        let hash = keys().hash(Subject::Phone, &[b"acme", phone.as_bytes()]);
+        for restart_at in [None, Some(Duration::from_secs(15))] {
+            let legit = |verified: &[(KeyedHash, u32)]| {
+                let config = config(CONFIG);
+                let order = Order {
+                    config: &config,
+                    tenant: "acme",
+                    restart_at,
+                    count_from: Duration::ZERO,
+                    verified,
+                };
+                let report = run(format!("{HEADER}\n{rows}").as_bytes(), &order);
+                report.unwrap().labels.legit
+            };
+            let known = legit(&[(hash, 30)]);
+            assert_eq!((known.sent, known.refused), (2, 0), "{restart_at:?}");
+            // What is older than `verified_days` is forgotten.
+            for verified in [&[(hash, 300)][..], &[]] {
+                assert_eq!(legit(verified).refused, 1, "{restart_at:?}");
+            }
+        }
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl ImportVerified {
             | ImportError::Read(_)
             | ImportError::Ledger(_) => Failure::Other(problem.into()),
         })?;
-        let report = report(&imported);
+        let report = said(&imported);
         if imported.bad > 0 {
             return Err(Failure::Other(anyhow::anyhow!(report)));
         }
@@ -61,7 +61,8 @@ impl ImportVerified {
     }
 }
 
-fn report(imported: &Imported) -> String {
+/// What came of reading such a file.
+pub(crate) fn said(imported: &Imported) -> String {
     let Imported {
         taken,
         old,
@@ -108,6 +109,6 @@ mod tests {
   line 4 has no valid number, as +14155550123, in its first column
   line 9 has a date that is still to come
   … and 1 more";
-        assert_eq!(report(&imported), expect);
+        assert_eq!(said(&imported), expect);
     }
 }

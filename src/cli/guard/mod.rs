@@ -1,12 +1,12 @@
 //! `tollgate guard`: how somebody stands, whom to block or to let pass, and what was decided.
 
-mod import_verified;
+pub(super) mod import_verified;
 mod json;
 mod table;
 
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -103,17 +103,18 @@ struct Targets {
     /// An IP address or a network, for example 203.0.113.0/24; may be repeated
     #[arg(long)]
     network: Vec<String>,
-    /// For all tenants, not only the one named
-    #[arg(long)]
-    all_tenants: bool,
 }
 
 #[derive(Debug, Args)]
+#[command(group = whom(&["phone", "prefix", "user", "network"]))]
 struct Listing {
     #[command(flatten)]
     asking: Asking,
     #[command(flatten)]
     targets: Targets,
+    /// For all tenants, not only the one named
+    #[arg(long)]
+    all_tenants: bool,
     /// How long, for example 2h or 30days; for good when left out
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     lasting: Option<Duration>,
@@ -123,6 +124,7 @@ struct Listing {
 }
 
 #[derive(Debug, Args)]
+#[command(group = whom(&["ids", "phone", "prefix", "user", "network"]))]
 struct Unblock {
     #[command(flatten)]
     asking: Asking,
@@ -130,6 +132,14 @@ struct Unblock {
     ids: Vec<String>,
     #[command(flatten)]
     targets: Targets,
+    /// For all tenants, not only the one named
+    #[arg(long)]
+    all_tenants: bool,
+}
+
+/// One of these must be there, or nothing would be done.
+fn whom(of: &[&'static str]) -> ArgGroup {
+    ArgGroup::new("whom").args(of).required(true).multiple(true)
 }
 
 #[derive(Debug, Args)]
@@ -249,7 +259,7 @@ impl Listing {
         let expires_in = self.lasting.map(prost_types::Duration::try_from);
         let expires_in = expires_in.transpose();
         let request = v1::BlockRequest {
-            tenants: self.asking.tenants(self.targets.all_tenants),
+            tenants: self.asking.tenants(self.all_tenants),
             targets: self.targets.wire(),
             effect: effect.into(),
             expires_in: expires_in.map_err(|problem| Failure::usage(&problem))?,
@@ -263,7 +273,7 @@ impl Listing {
 
 impl Unblock {
     async fn run(self, stop: &CancellationToken) -> Result<String, Failure> {
-        let tenants = self.asking.tenants(self.targets.all_tenants);
+        let tenants = self.asking.tenants(self.all_tenants);
         let targets = self.targets.wire();
         let request = v1::UnblockRequest {
             entry_ids: self.ids,

@@ -5,6 +5,7 @@ mod copies;
 mod endings;
 mod flood;
 mod house;
+mod lasting;
 mod lists;
 mod matrix;
 mod moody;

@@ -7,6 +7,9 @@ use super::time::DAY_MS;
 const HOUR_MS: u64 = 3_600_000;
 const WEEK_MS: u64 = 7 * DAY_MS;
 
+/// For how many strangers at once the history of a range speaks who are not verified yet, beside as many as were lately.
+const SPOKEN_FOR: f64 = 2.0;
+
 /// What one range, country, network or tenant holds. 72 bytes, as there are many.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Bucket {
@@ -289,11 +292,15 @@ impl Bucket {
     }
 
     /// Whether its own history speaks for the next stranger in it: at least so many people of two weeks were verified, and
-    /// half of all, or, where outcomes are not known, it has no more than it usually has.
-    pub fn vouches(&self, least: u32, by: &Allowance) -> bool {
+    /// half of all, or, where outcomes are not known, it has no more than it usually has. It is used up by those for whom
+    /// it spoke and who were not verified, or whoever shares a network with real people would have their word. The
+    /// figures must be up to date.
+    pub fn vouches(&self, least: u32, weight: f64, by: &Allowance) -> bool {
         let [sent, verified] = self.two_weeks();
         if by.sighted {
-            return verified >= least && 2 * verified > sent;
+            let word = SPOKEN_FOR + f64::from(self.verified);
+            let left = f64::from(self.level) + weight <= word;
+            return left && verified >= least && 2 * verified > sent;
         }
         self.best_sent() >= 1.0 && f64::from(self.hour_sent) <= self.best_sent()
     }

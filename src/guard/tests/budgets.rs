@@ -1,6 +1,6 @@
 //! Attacks, and the real people beside them.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use serde_json::json;
 
@@ -126,6 +126,61 @@ fn devices_of_one_ipv6_network_are_one_and_of_one_ipv4_network_are_not() {
     check(|_| "::ffff:203.0.113.7".to_owned(), true);
     check(|nth| format!("203.0.113.{nth}"), false);
     check(|nth| format!("2001:db8:1:{nth:x}::1"), false);
+}
+
+#[test]
+fn the_word_of_a_network_is_used_up_by_strangers_who_are_not_verified() {
+    let desk = Desk::new(&json!({}));
+    let office = Some("81.2.69.142");
+    for nth in 0..5 {
+        let person = desk.ask_numbered("+1415555", nth);
+        let person = Ask {
+            ip: office,
+            ..person.as_ask()
+        };
+        let trail = desk.send(&person).expect("it is sent");
+        desk.verify(&person, Some(trail));
+    }
+    desk.time.advance(Duration::from_hours(20));
+    // The country is closed by numbers of everywhere in it, each from a network of its own.
+    let attack = |numbers: Range<usize>| {
+        for nth in numbers {
+            let network = format!("90.1.{}.{}", nth / 200, nth % 200);
+            let far = desk.ask_numbered(&format!("+44740{nth:03}"), 0);
+            desk.sends(&Ask {
+                ip: Some(&network),
+                ..far.as_ask()
+            });
+        }
+    };
+    attack(0..400);
+    let there = |nth: usize| {
+        let stranger = desk.ask_numbered(&format!("+44741{nth:03}"), 0);
+        let stranger = Ask {
+            ip: office,
+            ..stranger.as_ask()
+        };
+        let trail = desk.send(&stranger);
+        trail.inspect(|trail| {
+            // Every third one is real.
+            if nth % 3 == 2 {
+                desk.verify(&stranger, Some(*trail));
+            }
+        })
+    };
+    let sent = |range: Range<usize>| range.filter(|nth| there(*nth).is_some()).count();
+    assert_eq!(sent(0..2), 2);
+    assert_eq!(sent(3..5), 0, "it spoke for two who were not verified");
+    desk.time.advance(Duration::from_hours(1));
+    // Nobody asked during its pause, so it was forgiven; and is closed again.
+    attack(400..600);
+    assert_eq!(
+        sent(5..6),
+        1,
+        "one of them is nearly forgotten, and this one is verified"
+    );
+    assert_eq!(sent(6..8), 2, "which gives its word back, for one more");
+    assert_eq!(sent(9..11), 0);
 }
 
 #[test]

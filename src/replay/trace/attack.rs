@@ -1,5 +1,5 @@
-//! SMS pumping: somebody asks for codes to numbers that earn them money, each time from another address and in the name of
-//! another account.
+//! SMS pumping: somebody asks for codes to numbers that earn them money, each time in the name of another account, and
+//! from a new address or from one of those that real people share.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use crate::{
 };
 
 use super::{
-    World,
+    Through, World,
     event::Event,
     networks,
     numbers::{BLOCK, Numbers, within},
@@ -39,6 +39,8 @@ pub(super) enum Spread {
 pub(super) struct Attack {
     pub(super) numbers: Numbers,
     pub(super) begins: u64,
+    /// Whose addresses it comes through.
+    pub(super) through: Through,
     /// How many of a thousand codes it reads and uses.
     pub(super) verifies: u64,
 }
@@ -58,7 +60,7 @@ impl World {
                 within(*self.chance.one(&blocks), THOUSAND..BLOCK, &mut self.chance)
             };
             let at = attack.begins + self.chance.below(LENGTH);
-            let ip = self.fresh(&mut seen);
+            let ip = self.way(attack.through, &mut seen);
             self.pumped(attack, at, number, ip);
         }
         self.neighbours(attack, &blocks);
@@ -75,7 +77,7 @@ impl World {
             for block in &blocks {
                 let at = attack.begins + hour * HOUR + self.chance.below(HOUR);
                 let number = within(*block, 0..BLOCK, &mut self.chance);
-                let ip = self.fresh(&mut seen);
+                let ip = self.way(attack.through, &mut seen);
                 self.pumped(attack, at, number, ip);
             }
         }
@@ -99,6 +101,15 @@ impl World {
             verifies_after,
             reachable: Channels::NONE,
         });
+    }
+
+    /// The address of the next request.
+    fn way(&mut self, through: Through, seen: &mut HashSet<Address>) -> Address {
+        match through {
+            Through::Fresh => self.fresh(seen),
+            Through::Carriers => self.registry.carrier(&mut self.chance),
+            Through::Offices => self.registry.office(&mut self.chance),
+        }
     }
 
     /// An address that the attack has not used yet.

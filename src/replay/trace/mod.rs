@@ -13,6 +13,8 @@ mod traffic;
 
 use std::io::{self, Write};
 
+use crate::replay::row::Label;
+
 use attack::{Attack, Spread};
 use chance::Chance;
 use event::Event;
@@ -56,6 +58,17 @@ pub enum Shape {
     SharedOffice,
 }
 
+/// Whose addresses an attack comes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Through {
+    /// New ones, one for each request
+    Fresh,
+    /// Those of the mobile carriers that real people share
+    Carriers,
+    /// Those of the offices in which real people are
+    Offices,
+}
+
 /// A trace that is wanted.
 #[derive(Clone, Copy, Debug)]
 pub struct Order<'a> {
@@ -69,6 +82,10 @@ pub struct Order<'a> {
     pub reachable: u8,
     /// How many of a hundred codes the attacker uses; each shape has its own share where left out.
     pub verifies: Option<u8>,
+    /// Whose addresses the attack comes through.
+    pub through: Through,
+    /// Whether real people are left out, for a trace that is to be mixed into another one.
+    pub attack_only: bool,
     /// How large everything is, in per mille of the usual size.
     pub size: u64,
 }
@@ -84,6 +101,9 @@ pub enum Unwritten {
         /// What there is.
         known: String,
     },
+    /// Only the attack is wanted of a shape that has none.
+    #[error("there is no attack in this shape")]
+    NoAttack,
     /// It cannot be written.
     #[error("the trace cannot be written: {0}")]
     Output(#[from] io::Error),
@@ -100,11 +120,18 @@ pub fn write(order: &Order<'_>, out: &mut impl Write) -> Result<(), Unwritten> {
     let attack = Attack {
         numbers,
         begins: BEGINS_MS,
+        through: order.through,
         verifies: verifies * 10,
     };
     let mut world = World::new(order);
     world.live(BEGINS_MS + order.shape.length());
     world.happen(order.shape, &attack);
+    if order.attack_only {
+        world.events.retain(|event| event.label == Label::Attack);
+        if world.events.is_empty() {
+            return Err(Unwritten::NoAttack);
+        }
+    }
     Ok(event::write(world.events, out)?)
 }
 
@@ -210,10 +237,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::{
-        domain::phone::PhoneNumber,
-        replay::row::{Label, Row},
-    };
+    use crate::{domain::phone::PhoneNumber, replay::row::Row};
 
     const ORDER: Order<'static> = Order {
         shape: Shape::Normal,
@@ -221,6 +245,8 @@ mod tests {
         country: None,
         reachable: 40,
         verifies: None,
+        through: Through::Fresh,
+        attack_only: false,
         size: 10,
     };
 
@@ -301,6 +327,49 @@ mod tests {
             );
             assert!(attack.iter().all(|row| row.verifies_after_ms.is_none()));
         }
+    }
+
+    #[test]
+    fn attackers_may_come_through_addresses_that_real_people_share() {
+        for through in [Through::Carriers, Through::Offices] {
+            let shape = Shape::WholeCountry;
+            let text = text(&Order {
+                shape,
+                through,
+                ..ORDER
+            });
+            let of = |label| {
+                let rows = rows(&text).filter(move |row| row.label == label);
+                rows.map(|row| row.ip).collect::<HashSet<_>>()
+            };
+            let (attack, real) = (of(Label::Attack), of(Label::Legit));
+            assert!(attack.len() <= 2, "{through:?}: {}", attack.len());
+            assert!(attack.is_subset(&real), "{through:?}");
+        }
+    }
+
+    #[test]
+    fn an_attack_can_be_had_by_itself() {
+        let order = Order {
+            shape: Shape::TwentyBlocks,
+            ..ORDER
+        };
+        let whole = text(&order);
+        let attack = text(&Order {
+            attack_only: true,
+            ..order
+        });
+        let of_whole: Vec<_> = rows(&whole)
+            .filter(|row| row.label == Label::Attack)
+            .collect();
+        assert!(rows(&attack).eq(of_whole));
+        let order = Order {
+            shape: Shape::LaunchDay,
+            attack_only: true,
+            ..ORDER
+        };
+        let problem = write(&order, &mut Vec::new()).unwrap_err();
+        assert!(matches!(problem, Unwritten::NoAttack));
     }
 
     #[test]

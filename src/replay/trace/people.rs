@@ -102,9 +102,19 @@ impl Registry {
             ahead: ahead.map_or(0, |(.., ahead)| *ahead),
             reachable: self.channels(country, chance),
             home: networks::home(chance),
-            carrier: *chance.one(&self.carriers),
-            office: chance.permille(330).then(|| *chance.one(&self.offices)),
+            carrier: self.carrier(chance),
+            office: chance.permille(330).then(|| self.office(chance)),
         }
+    }
+
+    /// An address of a mobile carrier, behind which many people are.
+    pub(super) fn carrier(&self, chance: &mut Chance) -> Address {
+        *chance.one(&self.carriers)
+    }
+
+    /// An address of an office.
+    pub(super) fn office(&self, chance: &mut Chance) -> Address {
+        *chance.one(&self.offices)
     }
 
     /// An account that nobody had before.
