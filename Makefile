@@ -54,6 +54,11 @@ proto: ## Lints proto/ and checks its format
 	.cache/buf/node_modules/.bin/buf lint
 	.cache/buf/node_modules/.bin/buf format --diff --exit-code
 
+.PHONY: chart
+chart: ## Writes what is generated of the chart anew: the schema of its values, and their list in its README
+	@scripts/tools.sh helm
+	UPDATE_CHART=1 cargo test --locked --test chart -- the_schema_is_up_to_date the_readme_lists_every_value
+
 .PHONY: deny
 deny: ## Checks licences, bans and sources of every dependency
 	@scripts/tools.sh dependencies

@@ -2,7 +2,7 @@
 # Installs what the checks and tests need beside Rust. What is there already stays as it is.
 #
 #   scripts/tools.sh            all of it
-#   scripts/tools.sh PART…      only these: rust scripts proto python dependencies
+#   scripts/tools.sh PART…      only these: rust scripts proto python dependencies helm
 #
 # Everything goes below .cache/, and into the system's packages only what Debian ships.
 set -euo pipefail
@@ -11,6 +11,9 @@ cd "$(dirname "$0")/.."
 . scripts/say.sh
 
 cargo_deny_version=0.20.2
+helm_version=4.2.4
+# The oldest, a middle and the newest minor of Kubernetes that the chart is checked for.
+kubernetes_minors="1.30 1.34 1.37"
 
 # Rust itself is not installed here: whoever has cargo has rustup, and that reads rust-toolchain.toml.
 rust() {
@@ -84,11 +87,53 @@ scripts() {
     need shellcheck shellcheck "the scripts are checked too"
 }
 
+# What the chart is checked with: Helm, built outside of the checkout, as that takes minutes; and the schemas of Kubernetes' API,
+# which a package of Python's carries.
+helm() {
+    need_helm
+    need_schemas
+}
+
+need_helm() {
+    local kept=${XDG_CACHE_HOME:-$HOME/.cache}/tollgate/helm-$helm_version
+    if [ ! -x "$kept/helm" ]; then
+        have go || fail "go is missing, and Helm is built with it; install Go 1.21 or later"
+        say "building helm $helm_version into $kept with go install; this takes some minutes, once"
+        mkdir -p "$kept"
+        GOBIN=$kept GOFLAGS=-mod=mod go install "helm.sh/helm/v4/cmd/helm@v$helm_version" ||
+            fail "go cannot install helm; see the lines above"
+    fi
+    mkdir -p .cache/bin
+    ln -sf "$kept/helm" .cache/bin/helm
+}
+
+need_schemas() {
+    local wanted=tests/chart/requirements.txt stamp=.cache/kubernetes/installed.sum now minor unpacked=.cache/kubernetes/package
+    now=$( { echo "$kubernetes_minors" && cat "$wanted"; } | cksum)
+    if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$now" ]; then
+        return
+    fi
+    need python3 python3 "a package of Python's carries the schemas of Kubernetes' API"
+    python3 -m pip --version >/dev/null 2>&1 || need pip3 python3-pip "it fetches the schemas of Kubernetes' API"
+    say "fetching the schemas of Kubernetes $kubernetes_minors into .cache/kubernetes with pip"
+    rm -rf .cache/kubernetes
+    mkdir -p "$unpacked"
+    python3 -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --dest "$unpacked" --requirement "$wanted" ||
+        fail "pip cannot fetch $wanted; see the lines above"
+    python3 -m zipfile --extract "$unpacked"/*.whl "$unpacked/all"
+    for minor in $kubernetes_minors; do
+        cp "$unpacked/all/kubernetes_validate/kubernetes-json-schema/v$minor.0-local-strict/_definitions.json" ".cache/kubernetes/$minor.json" ||
+            fail "the package has no schemas of Kubernetes $minor"
+    done
+    rm -rf "$unpacked"
+    printf '%s' "$now" >"$stamp"
+}
+
 mkdir -p .cache
-[ $# -gt 0 ] || set -- rust scripts proto python dependencies
+[ $# -gt 0 ] || set -- rust scripts proto python dependencies helm
 for part in "$@"; do
     case $part in
-        rust | scripts | proto | python | dependencies) "$part" ;;
+        rust | scripts | proto | python | dependencies | helm) "$part" ;;
         *) fail "there is no part $part; see the head of scripts/tools.sh" ;;
     esac
 done

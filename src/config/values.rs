@@ -164,7 +164,7 @@ impl<'de> Deserialize<'de> for Price {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = match serde_json::Value::deserialize(from)? {
             serde_json::Value::String(text) => text,
-            serde_json::Value::Number(number) => number.to_string(),
+            serde_json::Value::Number(number) => plain(&number),
             serde_json::Value::Null
             | serde_json::Value::Bool(_)
             | serde_json::Value::Array(_)
@@ -172,6 +172,14 @@ impl<'de> Deserialize<'de> for Price {
         };
         let price = price::Price::parse(&text).map(Self);
         price.ok_or_else(|| de::Error::custom("no amount such as 0.0079"))
+    }
+}
+
+/// A number without an exponent, as tools that rewrite YAML give to a small one: 0.000001 may arrive as 1e-06.
+fn plain(number: &serde_json::Number) -> String {
+    match number.as_f64() {
+        Some(float) if number.is_f64() => float.to_string(),
+        Some(_) | None => number.to_string(),
     }
 }
 
@@ -262,5 +270,24 @@ words! {
         VoiceMail = NumberType::VoiceMail,
         /// The plan does not say.
         Unknown = NumberType::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_survive_tools_that_rewrite_yaml() {
+        let check = |json: &str, expect: Option<u64>| {
+            let read = serde_json::from_str::<Price>(json).ok();
+            assert_eq!(read.map(|price| price.0.millionths()), expect, "{json}");
+        };
+        check("1e-06", Some(1));
+        check("1.234567891234e+06", Some(1_234_567_891_234));
+        check("999999999", Some(999_999_999_000_000));
+        check("\"0.0079\"", Some(7_900));
+        check("1e-07", None);
+        check("-1.5", None);
     }
 }

@@ -15,7 +15,7 @@ use std::{
 use http::{HeaderValue, Request, Response, Uri, header::AUTHORIZATION};
 use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::{net::TcpStream, sync::mpsc::Sender};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{
@@ -190,6 +190,10 @@ struct Place {
     host: String,
     port: u16,
     origin: Uri,
+    /// The authority, which may be replaced by another one.
+    ca: Option<Secret>,
+    /// What the authority said when `tls` was made.
+    trusted: Arc<SecretString>,
     tls: Option<ClientTlsConfig>,
 }
 
@@ -205,10 +209,13 @@ impl Place {
             Some("https") => Some(tls(&host, remote.ca.as_ref())),
             _ => return Err(ChannelError::Url),
         };
+        let ca = remote.ca.clone().filter(|_| tls.is_some());
         let place = Self {
             host,
             port,
             origin,
+            trusted: ca.as_ref().map(Secret::load).unwrap_or_default(),
+            ca,
             tls,
         };
         // Settings that cannot work are found now, not at the first call.
@@ -240,15 +247,19 @@ impl Place {
         }
     }
 
-    /// Keeps the channel's addresses those of the name. A name that cannot be looked up keeps its last ones.
-    async fn follow(self, changes: Sender<Change<SocketAddr, Endpoint>>) {
+    /// Keeps the channel's addresses those of the name. A name that cannot be looked up keeps its last ones. Where the
+    /// authority has changed, all are connected to anew.
+    async fn follow(mut self, changes: Sender<Change<SocketAddr, Endpoint>>) {
         let mut known = HashSet::new();
+        let mut renewed = false;
         loop {
+            renewed |= self.renew();
             match tokio::net::lookup_host((self.host.as_str(), self.port)).await {
                 Ok(found) => {
                     let found: HashSet<_> = found.collect();
-                    self.tell(&known, &found, &changes).await;
+                    self.tell(&known, &found, renewed, &changes).await;
                     known = found;
+                    renewed = false;
                 }
                 Err(problem) => {
                     tracing::warn!(error = %problem, "the gateway's name could not be looked up");
@@ -258,17 +269,43 @@ impl Place {
         }
     }
 
+    /// Takes up another authority, and says whether there was one. One that cannot be used changes nothing.
+    fn renew(&mut self) -> bool {
+        let Some(ca) = &self.ca else {
+            return false;
+        };
+        let now = ca.load();
+        if now.expose_secret() == self.trusted.expose_secret() {
+            return false;
+        }
+        let before = self.tls.replace(tls(&self.host, Some(ca)));
+        self.trusted = now;
+        let local = SocketAddr::from(([127, 0, 0, 1], self.port));
+        let usable = self.endpoint(local).is_ok();
+        if usable {
+            tracing::info!("the gateway's authority was read again");
+        } else {
+            tracing::warn!("a changed authority cannot be used; the last one stays");
+            self.tls = before;
+        }
+        usable
+    }
+
     async fn tell(
         &self,
         known: &HashSet<SocketAddr>,
         found: &HashSet<SocketAddr>,
+        renewed: bool,
         changes: &Sender<Change<SocketAddr, Endpoint>>,
     ) {
         for gone in known.difference(found) {
             // The channel is gone only when nobody will call any more.
             drop(changes.send(Change::Remove(*gone)).await);
         }
-        for fresh in found.difference(known) {
+        for fresh in found {
+            if known.contains(fresh) && !renewed {
+                continue;
+            }
             if let Ok(endpoint) = self.endpoint(*fresh) {
                 drop(changes.send(Change::Insert(*fresh, endpoint)).await);
             }

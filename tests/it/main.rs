@@ -17,6 +17,7 @@ mod guard_verdicts;
 mod hang_up;
 mod ledger_away;
 mod messages;
+mod mounted;
 mod outcomes;
 mod overload;
 mod preferences;
