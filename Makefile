@@ -17,6 +17,11 @@ help: ## Prints this list
 build: ## Builds the release binary, target/release/tollgate
 	cargo build --release --locked
 
+.PHONY: image
+image: ## Builds the container image, target/image/tollgate.tar; podman load and docker load take it
+	@scripts/tools.sh image
+	@scripts/image.sh
+
 .PHONY: sandbox
 sandbox: ## Runs everything on this machine against simulated vendors, and shows a first code arriving
 	cargo run --release --locked -- sandbox

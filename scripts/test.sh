@@ -67,5 +67,6 @@ check "rustdoc" make --no-print-directory doc
 check "proto" make --no-print-directory proto
 check "dependencies" make --no-print-directory deny
 check "scripts" make --no-print-directory check-scripts
+check "image" make --no-print-directory image
 tests
 close

@@ -2,7 +2,7 @@
 # Installs what the checks and tests need beside Rust. What is there already stays as it is.
 #
 #   scripts/tools.sh            all of it
-#   scripts/tools.sh PART…      only these: rust scripts proto python dependencies helm
+#   scripts/tools.sh PART…      only these: rust scripts proto python dependencies helm auditable image
 #
 # Everything goes below .cache/, and into the system's packages only what Debian ships.
 set -euo pipefail
@@ -11,6 +11,7 @@ cd "$(dirname "$0")/.."
 . scripts/say.sh
 
 cargo_deny_version=0.20.2
+cargo_auditable_version=0.7.5
 helm_version=4.2.4
 # The oldest, a middle and the newest minor of Kubernetes that the chart is checked for.
 kubernetes_minors="1.30 1.34 1.37"
@@ -82,6 +83,37 @@ dependencies() {
     ln -sf "$PWD/.cache/cargo/bin/cargo-deny" .cache/cargo-deny
 }
 
+# What writes the list of dependencies into the shipped program.
+auditable() {
+    local program=.cache/cargo/bin/cargo-auditable stamp=.cache/cargo/auditable.version
+    if [ -x "$program" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$cargo_auditable_version" ]; then
+        return
+    fi
+    say "building cargo-auditable $cargo_auditable_version into .cache/cargo with cargo install, once"
+    mkdir -p .cache/cargo
+    # It runs for a second, like cargo-deny.
+    CARGO_TARGET_DIR=.cache/cargo/target cargo install --quiet --debug --locked --force --root .cache/cargo \
+        --version "$cargo_auditable_version" cargo-auditable || fail "cargo cannot install cargo-auditable; see the lines above"
+    rm -rf .cache/cargo/target
+    printf '%s' "$cargo_auditable_version" >"$stamp"
+}
+
+# What builds and runs the image. The packages that these only recommend are for users other than root.
+image() {
+    auditable
+    if have buildah && have podman && have runc && have conmon; then
+        return
+    fi
+    if ! have apt-get || [ "$(id -u)" != 0 ]; then
+        fail "the image is built by buildah and tried by podman with runc; install them first (on Debian: apt-get install buildah podman runc)"
+    fi
+    say "installing buildah, podman and runc with apt-get: the image is built and tried by them"
+    if ! apt-get update -qq || ! DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends buildah podman runc netavark >/dev/null; then
+        fail "apt-get cannot install buildah, podman, runc and netavark; see the lines above"
+    fi
+}
+
 # The linter of the scripts.
 scripts() {
     need shellcheck shellcheck "the scripts are checked too"
@@ -130,10 +162,10 @@ need_schemas() {
 }
 
 mkdir -p .cache
-[ $# -gt 0 ] || set -- rust scripts proto python dependencies helm
+[ $# -gt 0 ] || set -- rust scripts proto python dependencies helm image
 for part in "$@"; do
     case $part in
-        rust | scripts | proto | python | dependencies | helm) "$part" ;;
+        rust | scripts | proto | python | dependencies | helm | auditable | image) "$part" ;;
         *) fail "there is no part $part; see the head of scripts/tools.sh" ;;
     esac
 done

@@ -4,6 +4,7 @@ mod call;
 mod check_config;
 mod explain;
 mod guard;
+mod healthcheck;
 mod hook;
 mod replay;
 mod sandbox;
@@ -55,6 +56,8 @@ enum Command {
     Replay(replay::Replay),
     /// Make up a trace of requests, for `replay`
     Trace(trace::Trace),
+    /// Ask a door how it is; the exit code says whether it is well
+    Healthcheck(healthcheck::Healthcheck),
 }
 
 /// Why a command failed.
@@ -90,6 +93,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Guard(command) => command.run(),
         Command::Replay(command) => command.run(),
         Command::Trace(command) => command.run(),
+        Command::Healthcheck(command) => command.run(),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -28,6 +28,7 @@ mod reload;
 mod tls;
 
 mod process_guard;
+mod process_health;
 mod process_import;
 mod process_kill;
 mod process_leaks;

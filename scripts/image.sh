@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Builds the program as the image ships it, and the image around it.
+#
+#   scripts/image.sh                  the image, as the archive target/image/tollgate.tar, with the program built here
+#   scripts/image.sh contents FOLDER  only what it holds, as folders; the Dockerfile calls this
+#   scripts/image.sh program          only the program; prints where it is
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/say.sh
+. scripts/say.sh
+
+# The flags of what is shipped stand here alone. The standard library and the C library are linked in, so that the image
+# needs no other file; folders of the machine that builds it do not show in it.
+program() {
+    local target variable flags home=${CARGO_HOME:-$HOME/.cargo}
+    target=$(rustc --print host-tuple)
+    variable=${target//-/_}
+    flags=$(printf '%s\037' -Ctarget-feature=+crt-static -Clink-arg=-Wl,-z,pack-relative-relocs \
+        "--remap-path-prefix=$home=/cargo")--remap-path-prefix=$PWD=/build
+    PATH="$PWD/.cache/cargo/bin:$PATH" \
+        CARGO_ENCODED_RUSTFLAGS=$flags \
+        env "CFLAGS_$variable=-ffile-prefix-map=$home=/cargo -ffile-prefix-map=$PWD=/build -DMY_ASSEMBLER_IS_TOO_OLD_FOR_512AVX" \
+        LIBSQLITE3_FLAGS="-USQLITE_ENABLE_FTS3 -USQLITE_ENABLE_FTS3_PARENTHESIS -USQLITE_ENABLE_FTS5 -USQLITE_ENABLE_RTREE -USQLITE_ENABLE_DBSTAT_VTAB -USQLITE_SOUNDEX -USQLITE_ENABLE_LOAD_EXTENSION -DSQLITE_OMIT_LOAD_EXTENSION" \
+        cargo auditable build --release --locked --bin tollgate --target "$target" >&2
+    printf '%s\n' "target/$target/release/tollgate"
+}
+
+# What the image holds: FOLDER/rootfs, which is root's, and FOLDER/data, the part that is the program's own.
+contents() {
+    local folder=$1 program authorities=/etc/ssl/certs/ca-certificates.crt
+    program=$(program)
+    [ -f "$authorities" ] || fail "$authorities is missing, and the image carries it; on Debian: apt-get install ca-certificates"
+    rm -rf "$folder/rootfs" "$folder/data"
+    mkdir -p "$folder"/rootfs/{etc/ssl/certs,tmp,var/lib} "$folder/data/tollgate"
+    install -m 0755 "$program" "$folder/rootfs/tollgate"
+    install -m 0644 "$authorities" "$folder/rootfs$authorities"
+    find "$folder/rootfs" -type d -exec chmod 0755 {} +
+    chmod 1777 "$folder/rootfs/tmp"
+    chmod 0700 "$folder/data/tollgate"
+}
+
+# The image, by the Dockerfile's last stage. Nothing is left in the machine's own store of images.
+image() {
+    local out=$PWD/target/image version revision epoch
+    have buildah || fail "buildah is missing, and it builds the image; scripts/tools.sh image installs it"
+    contents "$out/contents"
+    version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
+    revision=$(git rev-parse HEAD 2>/dev/null) || revision=unknown
+    epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
+    trap 'rm -rf "$out/store" "$out/run"' EXIT
+    rm -f "$out/tollgate.tar"
+    buildah --log-level error --storage-driver vfs --root "$out/store" --runroot "$out/run" \
+        build --quiet --isolation chroot --disable-compression=false --timestamp "$epoch" \
+        --build-context "build=$out/contents" --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
+        --tag "oci-archive:$out/tollgate.tar:localhost/tollgate:$version" . >/dev/null
+    say "target/image/tollgate.tar: $(du -h --apparent-size "$out/tollgate.tar" | cut -f 1)," \
+        "program $(du -h --apparent-size "$out/contents/rootfs/tollgate" | cut -f 1)"
+}
+
+case "${1:-image} $#" in
+    "image 0") image ;;
+    "contents 2") contents "$2" ;;
+    "program 1") program ;;
+    *) fail "see the head of scripts/image.sh" ;;
+esac
