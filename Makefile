@@ -7,7 +7,7 @@ SHELL := /usr/bin/env bash
 # Cargo's progress bars are for people who watch; a log wants lines.
 export CARGO_TERM_PROGRESS_WHEN ?= never
 
-SCRIPTS := $(wildcard scripts/*.sh) .ci/run
+SCRIPTS := $(wildcard scripts/*.sh scripts/*/*.sh) .ci/run
 
 .PHONY: help
 help: ## Prints this list
@@ -29,6 +29,10 @@ sandbox: ## Runs everything on this machine against simulated vendors, and shows
 .PHONY: test
 test: ## Installs what is needed, then runs every check and every test, with one closing count
 	@scripts/test.sh
+
+.PHONY: test-cluster
+test-cluster: ## Builds a Kubernetes control plane, once, and tries the chart on it: install, upgrade, rollback, uninstall
+	@scripts/cluster.sh
 
 .PHONY: tools
 tools: ## Installs what the checks and tests need beside Rust

@@ -159,7 +159,7 @@ fn a_load_balancer_is_as_it_was_asked_for() {
         ("loadBalancerSourceRanges", json!(["192.0.2.0/24"])),
         ("externalTrafficPolicy", json!("Local")),
         ("internalTrafficPolicy", json!("Cluster")),
-        ("trafficDistribution", json!("PreferClose")),
+        ("trafficDistribution", json!("PreferSameZone")),
         ("sessionAffinity", json!("None")),
     ] {
         assert_eq!(http[key], value, "{key}");
