@@ -101,16 +101,16 @@ auditable() {
 # What builds and runs the image. The packages that these only recommend are for users other than root.
 image() {
     auditable
-    if have buildah && have podman && have runc && have conmon; then
+    if have buildah && have podman && have runc && have conmon && have zstd; then
         return
     fi
     if ! have apt-get || [ "$(id -u)" != 0 ]; then
-        fail "the image is built by buildah and tried by podman with runc; install them first (on Debian: apt-get install buildah podman runc)"
+        fail "the image is built by buildah and tried by podman with runc; install them first (on Debian: apt-get install buildah podman runc zstd)"
     fi
-    say "installing buildah, podman and runc with apt-get: the image is built and tried by them"
+    say "installing buildah, podman, runc and zstd with apt-get: the image is built and tried by them"
     if ! apt-get update -qq || ! DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends buildah podman runc netavark >/dev/null; then
-        fail "apt-get cannot install buildah, podman, runc and netavark; see the lines above"
+        apt-get install -y -qq --no-install-recommends buildah podman runc netavark zstd >/dev/null; then
+        fail "apt-get cannot install buildah, podman, runc, netavark and zstd; see the lines above"
     fi
 }
 

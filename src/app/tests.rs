@@ -117,8 +117,8 @@ async fn a_cap_on_money_wants_prices() {
             "{ channel: sms, try: [a] }, { channel: line, try: [a] }",
         ),
     ] {
-        let built = build(prices, money, route).await;
-        assert!(built.is_ok(), "{prices} {money} {route}: {:?}", built.err());
+        let done = build(prices, money, route).await;
+        assert!(done.is_ok(), "{prices} {money} {route}: {:?}", done.err());
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
 };
 
 use futures_util::FutureExt;
+use tokio::runtime::Handle;
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 type Work = Pin<Box<dyn Future<Output = Result<(), Box<dyn Any + Send>>> + Send>>;
@@ -18,6 +19,8 @@ pub(super) struct Ongoing {
     /// In a box, as it moves when it becomes a task.
     work: Option<Work>,
     tracker: TaskTracker,
+    /// Where it becomes a task: whoever drops it need not be on a runtime.
+    runtime: Handle,
     /// It is waited for also while it is nobody's task.
     _tracked: TaskTrackerToken,
 }
@@ -31,6 +34,7 @@ impl Ongoing {
         Self {
             work: Some(Box::pin(AssertUnwindSafe(work).catch_unwind())),
             tracker: tracker.clone(),
+            runtime: Handle::current(),
             _tracked: tracker.token(),
         }
     }
@@ -55,7 +59,7 @@ impl Future for Ongoing {
 impl Drop for Ongoing {
     fn drop(&mut self) {
         if let Some(work) = self.work.take() {
-            self.tracker.spawn(work);
+            self.tracker.spawn_on(work, &self.runtime);
         }
     }
 }

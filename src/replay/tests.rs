@@ -125,7 +125,11 @@ fn in_the_week_of_tuning_only_budgets_watch() {
     let (before, money) = shipped.split_once("guard:\n").expect("it has a guard");
     let config = config_of(&format!("{before}guard:\n{rest}{money}"));
     let ask = |purpose: &str, block: &str| {
-        let row = |nth: u64| format!("{nth},+{block}{nth:02},,,{purpose},attack,,\n");
+        // An hour after the first outcome, when budgets go by them.
+        let row = |nth: u64| {
+            let at = 3_600_000 + nth;
+            format!("{at},+{block}{nth:02},,,{purpose},attack,,\n")
+        };
         let rows: String = (0..20).map(row).collect();
         let order = Order {
             config: &config,

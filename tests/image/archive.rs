@@ -76,7 +76,7 @@ impl Archive {
                 "--list".to_owned(),
                 "--verbose".to_owned(),
                 "--numeric-owner".to_owned(),
-                "--gzip".to_owned(),
+                "--zstd".to_owned(),
                 format!("--file={}", layer.display()),
             ]);
             found.extend(listed.lines().map(entry));
@@ -89,7 +89,7 @@ impl Archive {
     pub(crate) fn read(&self, name: &str) -> Vec<u8> {
         for layer in self.layers() {
             let read = Command::new("tar")
-                .args(["--extract", "--gzip", "--to-stdout", "--file"])
+                .args(["--extract", "--zstd", "--to-stdout", "--file"])
                 .args([&layer.display().to_string(), name])
                 .output()
                 .unwrap();

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Starting a container takes a second or two; a busy machine may need many more.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Asks until there is an answer; `else_say` tells what there is instead.

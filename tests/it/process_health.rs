@@ -105,7 +105,7 @@ async fn a_peer_that_hangs_is_not_waited_for() {
     let (deaf, _peer) = peer(|stream| async move {
         // Takes the connection, and says nothing for as long as the other side stays.
         drop(stream.readable().await);
-        std::future::pending().await
+        std::future::pending::<()>().await;
     })
     .await;
     for (door, scheme) in [

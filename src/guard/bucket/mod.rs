@@ -375,12 +375,12 @@ impl Bucket {
     /// stops it from leaking and forgetting, nor keeps a trial from being proven.
     #[must_use]
     pub fn restored(mut self, now_ms: u64, by: &Allowance) -> Self {
-        let now_s = seconds(now_ms);
+        let present = seconds(now_ms);
         self.at_ms = self.at_ms.min(now_ms);
         self.week = self.week.min(week(now_ms));
-        self.verified_s = self.verified_s.min(now_s);
-        self.seen_from_s = self.seen_from_s.min(now_s);
-        self.trial_from_s = self.trial_from_s.min(now_s);
+        self.verified_s = self.verified_s.min(present);
+        self.seen_from_s = self.seen_from_s.min(present);
+        self.trial_from_s = self.trial_from_s.min(present);
         let latest = seconds(now_ms.saturating_add(by.longest_pause_ms));
         self.closed_until_s = self.closed_until_s.min(latest);
         self

@@ -168,10 +168,10 @@ fn two_writings_of_a_number_are_one_destination_and_one_range() {
     };
     desk.charge(&stranger, Channel::Sms);
     let range = standing(&Subject::Range("+549112345"));
-    assert!(range[0].level.starts_with("1.0 unverified"), "{range:?}");
+    assert!(range[0].level.starts_with("1.0 sent"), "{range:?}");
     assert_eq!(range[0], standing(&Subject::Range("54112345"))[0]);
     let wide = |text| standing(&Subject::Range(text)).remove(1);
-    assert!(wide("+5491123").level.starts_with("1.0 unverified"));
+    assert!(wide("+5491123").level.starts_with("1.0 sent"));
     assert_eq!(wide("+5491123"), wide("+541123"));
 }
 
