@@ -86,8 +86,9 @@ struct Crowd {
 
 impl Crowd {
     fn new() -> Result<Self> {
-        // Every layer is on and looked at, and nothing is ever over: the pass is what is measured.
-        let roomy = json!({ "floor": 1_000_000, "share": 100 });
+        // Every layer is on and looked at, and nothing is ever over: the pass is what is measured. Budgets go by outcomes
+        // once those have been seen for as long as they take to leak, and that is soon.
+        let roomy = json!({ "floor": 10_000_000, "share": 100 });
         let limit = |name: &str, key: &str, count: u32, per: &str| json!({ "name": name, "key": key, "count": count, "per": per });
         let config: Config = serde_json::from_value(json!({
             "guard": {
@@ -98,7 +99,7 @@ impl Crowd {
                 ],
                 "budgets": {
                     "range_10k": roomy, "range_1m": roomy, "country": roomy, "network": roomy, "tenant": roomy,
-                    "exempt_sign_in": false,
+                    "exempt_sign_in": false, "leak": "10s",
                 },
                 "money": { "per_day": 900_000_000, "per_country_day": 900_000_000 },
             },
