@@ -30,7 +30,7 @@ fn has_user_parts(object: &Object, rendered: &Rendered) -> Vec<String> {
         ),
         (
             "/spec/containers/0/lifecycle",
-            json!({ "preStop": { "sleep": { "seconds": 4 } } }),
+            json!({ "preStop": { "sleep": { "seconds": 40 } } }),
         ),
         (
             "/spec/topologySpreadConstraints/0/topologyKey",
@@ -55,6 +55,7 @@ fn has_user_parts(object: &Object, rendered: &Rendered) -> Vec<String> {
     for variable in [
         json!({ "name": "POD_NAME", "value": release }),
         json!({ "name": "RUST_BACKTRACE", "value": "1" }),
+        json!({ "name": "RUST_MIN_STACK", "value": "8388608" }),
         json!({ "name": "TOKEN", "valueFrom": { "configMapKeyRef": { "name": "own", "key": "token" } } }),
     ] {
         if !env.contains(&variable) {

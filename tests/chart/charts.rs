@@ -199,12 +199,17 @@ fn has_nothing(value: &Value) -> bool {
 fn defaults_can_be_unset() {
     let unset = "
 mode: split
+image: { registry: null, tag: null }
+bindAddress: null
 config: null
+existingSecret: null
 secrets: null
+public: { tls: { existingSecret: null } }
+persistence: { existingClaim: null, storageClass: null }
 commonLabels: null
 commonAnnotations: null
 imagePullSecrets: null
-grpc: { plaintext: true, adapterToken: { existingSecret: a } }
+grpc: { plaintext: true, tls: { existingSecret: null }, adapterToken: { existingSecret: a } }
 pod: { securityContext: { runAsUser: null, seccompProfile: null }, dnsConfig: null, hostAliases: null }
 gateway: { resources: { limits: null }, updateStrategy: null, annotations: null, extraEnv: null, extraVolumes: null }
 adapter:
@@ -224,7 +229,11 @@ extraObjects: null
         kube: "1.34",
         release: "tollgate",
     };
-    let objects = Objects::read(&render(order, &[]).unwrap()).unwrap();
+    let text = render(order, &[]).unwrap();
+    for odd in ["nil", "%!", "https"] {
+        assert!(!text.contains(odd), "{odd} in\n{text}");
+    }
+    let objects = Objects::read(&text).unwrap();
     for object in objects.all() {
         assert!(!has_nothing(&object.0), "{}", object.label());
     }

@@ -34,7 +34,7 @@ fn what_is_made_of_each_file() {
 }
 
 /// What Helm says after an installation.
-fn notes(name: &str) -> String {
+fn notes(name: &str, set: &str) -> String {
     let said = helm(&[
         "install",
         "tollgate",
@@ -45,6 +45,8 @@ fn notes(name: &str) -> String {
         "--output=json",
         "--values",
         &format!("{CHART}/ci/{name}-values.yaml"),
+        "--set-json",
+        set,
     ]);
     let said: serde_json::Value = serde_json::from_str(&said.unwrap()).unwrap();
     said["info"]["notes"].as_str().unwrap().to_owned()
@@ -60,6 +62,30 @@ fn the_notes_say_what_to_do_next() {
         "ephemeral",
         "ingress",
     ] {
-        insta::assert_snapshot!(format!("notes-{name}"), notes(name));
+        insta::assert_snapshot!(format!("notes-{name}"), notes(name, "commonLabels={}"));
     }
+}
+
+#[test]
+fn the_notes_warn_of_doors_that_do_not_fit() {
+    let warned = |name: &str, set: &str, of: &str| {
+        let said = notes(name, set);
+        assert!(said.contains(of), "{said}");
+        assert!(!notes(name, "commonLabels={}").contains(of), "{name}");
+    };
+    let open =
+        r#"service.http.type="LoadBalancer",networkPolicy.http.from=[{"namespaceSelector":{}}]"#;
+    warned("network-policy", open, "networkPolicy.http.from lets only");
+    warned(
+        "everything",
+        "httpRoute.backendTLS.enabled=false",
+        "httpRoute.backendTLS is off",
+    );
+    warned(
+        "everything",
+        "grpcRoute.backendTLS.enabled=false",
+        "grpcRoute.backendTLS is off",
+    );
+    let oauth = r#"config.tenants.acme.okta.auth.oauth={"issuer":"https://acme.okta.com","audience":"api","scope":"send","client_id":"0oa"}"#;
+    warned("everything", oauth, "tenant acme asks Okta");
 }

@@ -98,16 +98,18 @@ fn the_chart_lints() {
     }
 }
 
-/// A release whose name begins with a digit would have Services that cannot be made.
+/// A release whose name begins with a digit, or has a dot, would have Services that cannot be made.
 #[test]
 fn a_release_that_cannot_name_services_is_refused() {
-    let order = Order {
-        values: &format!("{CHART}/ci/default-values.yaml"),
-        kube: "1.34",
-        release: "1st",
-    };
-    let said = render(order, &[]).unwrap_err();
-    assert!(said.contains("begins with a letter"), "{said}");
+    for release in ["1st", "my.own"] {
+        let order = Order {
+            values: &format!("{CHART}/ci/default-values.yaml"),
+            kube: "1.34",
+            release,
+        };
+        let said = render(order, &[]).unwrap_err();
+        assert!(said.contains("begins with a letter"), "{said}");
+    }
 }
 
 #[test]

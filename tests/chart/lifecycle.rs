@@ -35,8 +35,8 @@ fn probes_ask_the_admin_door() {
     });
 }
 
-/// What the rendered configuration makes the process take, and what the chart makes it wait before.
-fn drain(rendered: &Rendered, config: &Value) -> Duration {
+/// What the rendered configuration makes the process take, and what the chart or the user's own hook makes it wait before.
+fn drain(rendered: &Rendered, config: &Value, own: u64) -> Duration {
     let default = super::read_yaml::document(&super::helm::text_of("config/default.yaml")).unwrap();
     let of = |key: &str| {
         let told = config["drain"][key].as_str();
@@ -45,14 +45,19 @@ fn drain(rendered: &Rendered, config: &Value) -> Duration {
     };
     let sleep = rendered.value("pod.preStopSeconds").as_u64().unwrap();
     let ledger = Duration::from_secs(5);
-    Duration::from_secs(sleep) + of("propagation_delay") + of("deadline") + ledger
+    Duration::from_secs(sleep.max(own)) + of("propagation_delay") + of("deadline") + ledger
 }
 
 #[test]
 fn pods_have_the_time_to_end() {
     in_each(&["StatefulSet", "Deployment"], |rendered, object| {
         let config = rendered.objects.configuration(object).unwrap();
-        let needed = drain(rendered, &config) + Duration::from_secs(5);
+        let sleep = at(
+            own(object.pod().unwrap()),
+            "/lifecycle/preStop/sleep/seconds",
+        );
+        let sleeps = sleep.as_u64().unwrap_or(0);
+        let needed = drain(rendered, &config, sleeps) + Duration::from_secs(5);
         let needed = needed.as_millis().div_ceil(1000);
         let given = object.at("/spec/template/spec/terminationGracePeriodSeconds");
         let told = rendered.value("pod.terminationGracePeriodSeconds");
@@ -67,12 +72,8 @@ fn pods_have_the_time_to_end() {
                 "the grace period is {given}, the drain takes {needed}"
             ));
         }
-        let sleep = at(
-            own(object.pod().unwrap()),
-            "/lifecycle/preStop/sleep/seconds",
-        );
         let wanted = match rendered.name.as_str() {
-            "extras" => &json!(4),
+            "extras" => &json!(40),
             "platform" => &Value::Null,
             _ => rendered.value("pod.preStopSeconds"),
         };
@@ -254,6 +255,19 @@ fn several_pods_are_not_taken_away_together() {
         .of_kind("PodDisruptionBudget")
         .next();
     assert_eq!(zero.unwrap().at("/spec/minAvailable"), 0);
+}
+
+#[test]
+fn adapters_may_be_replaced_all_at_once() {
+    let order = Order {
+        values: &format!("{CHART}/ci/split-values.yaml"),
+        kube: "1.34",
+        release: "tollgate",
+    };
+    let text = render(order, &["--set", "adapter.updateStrategy.type=Recreate"]).unwrap();
+    let objects = Objects::read(&text).unwrap();
+    let strategy = objects.workload("adapter").unwrap().at("/spec/strategy");
+    assert_eq!(*strategy, json!({ "type": "Recreate" }));
 }
 
 #[test]

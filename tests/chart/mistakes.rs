@@ -264,7 +264,7 @@ pub(crate) const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "a short end",
         "pod: { terminationGracePeriodSeconds: 31 }",
-        "pod.terminationGracePeriodSeconds: 31 is too short; preStopSeconds, config.drain, and writing the ledger take up to 32",
+        "pod.terminationGracePeriodSeconds: 31 is too short; what sleeps before the end, config.drain, and writing the ledger take the gateway up to 32",
     ),
     (
         "a drain without a unit",

@@ -223,8 +223,8 @@ fn what_is_outside_is_told_by_networks() {
     assert!(single.contains(&json!({ "to": block("192.0.2.0/24"), "ports": tcp(&[443, 8443]) })));
     assert!(single.contains(&json!({ "to": block("198.51.100.0/24"), "ports": tcp(&[443]) })));
     let adapter = rules("network-policy-split", "adapter", "egress");
-    let proxy = json!([{ "podSelector": { "matchLabels": { "app": "egress-proxy" } } }]);
-    assert!(adapter.contains(&json!({ "to": proxy, "ports": tcp(&[3128]) })));
+    let proxy = json!([{ "podSelector": { "matchLabels": { "app": "okta-proxy" } } }]);
+    assert!(adapter.contains(&json!({ "to": proxy, "ports": tcp(&[8443]) })));
     for component in ["adapter", "gateway"] {
         let collector = rules("network-policy-split", component, "egress");
         assert!(

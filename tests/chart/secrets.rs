@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::{
     charts::{Rendered, in_each, in_every},
-    objects::{Object, list, own},
+    helm::{CHART, Order, render},
+    objects::{Object, Objects, list, own},
 };
 
 const FOLDER: &str = "/run/secrets/tollgate/";
@@ -158,4 +159,43 @@ fn no_object_holds_a_secret() {
         made.map(|object| format!("makes {}", object.label()))
             .collect()
     });
+}
+
+/// What the gateway of some values and this setting mounts.
+fn mounted(set: &str) -> Vec<(String, String)> {
+    let order = Order {
+        values: &format!("{CHART}/ci/minimal-values.yaml"),
+        kube: "1.34",
+        release: "tollgate",
+    };
+    let text = render(order, &["--set-json", set]).unwrap();
+    let objects = Objects::read(&text).unwrap();
+    given(objects.workload("gateway").unwrap())
+}
+
+/// Below some keys stand texts that only look like references; a tenant may have such a key for its name.
+#[test]
+fn a_tenant_of_any_name_has_its_secrets() {
+    for name in ["headers", "templates", "items", "acme"] {
+        let file = format!("{FOLDER}hook2");
+        let tenant = json!({
+            "countries": { "allow": ["US"] },
+            "okta": { "auth": { "secrets": [{ "file": file }] } },
+        });
+        let given = mounted(&format!("config.tenants={}", json!({ name: tenant })));
+        let found = given.iter().any(|(path, _)| *path == file);
+        assert!(found, "{name}: {given:?}");
+    }
+}
+
+/// One file of a volume may be mounted by itself.
+#[test]
+fn a_file_that_is_mounted_by_itself_is_taken() {
+    let mount = json!([{ "name": "ca", "mountPath": "/etc/ssl/own.pem", "subPath": "own.pem" }]);
+    let values = json!({ "gateway": { "extraVolumeMounts": mount }, "config": { "outbound": { "ca": { "file": "/etc/ssl/own.pem" } } } });
+    let set = format!(
+        "gateway.extraVolumeMounts={},config.outbound={}",
+        values["gateway"]["extraVolumeMounts"], values["config"]["outbound"]
+    );
+    assert!(!mounted(&set).is_empty());
 }

@@ -20,8 +20,8 @@
 {{- end -}}
 
 {{- define "tollgate.checkNames" -}}
-{{- if not (regexMatch "^[a-z]" (include "tollgate.fullname" .)) -}}
-{{- fail (printf "fullnameOverride: the name of a Service begins with a letter, and %q does not; set another one" (include "tollgate.fullname" .)) -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" (include "tollgate.fullname" .)) -}}
+{{- fail (printf "fullnameOverride: the name of a Service begins with a letter and has no dot, which is not so with %q; set another one" (include "tollgate.fullname" .)) -}}
 {{- end -}}
 {{- if and (eq .Values.image.tag "latest") (not .Values.image.digest) -}}
 {{- fail "image.tag: latest is another image every time; name a version, or leave it empty for the chart's own" -}}
@@ -117,10 +117,12 @@
 
 {{/* The end of a pod. */}}
 {{- define "tollgate.checkEnd" -}}
-{{- $needed := include "tollgate.drainSeconds" . | int -}}
 {{- $given := .Values.pod.terminationGracePeriodSeconds -}}
+{{- range ternary (list "gateway" "adapter") (list "gateway") (eq .Values.mode "split") -}}
+{{- $needed := include "tollgate.drainSeconds" (dict "root" $ "component" .) | int -}}
 {{- if and (not (kindIs "invalid" $given)) (lt (int $given) $needed) -}}
-{{- fail (printf "pod.terminationGracePeriodSeconds: %d is too short; preStopSeconds, config.drain, and writing the ledger take up to %d" (int $given) $needed) -}}
+{{- fail (printf "pod.terminationGracePeriodSeconds: %d is too short; what sleeps before the end, config.drain, and writing the ledger take the %s up to %d" (int $given) . $needed) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
@@ -176,7 +178,7 @@
 {{- if has (trimSuffix "/" .mountPath) (list "/etc/tollgate" "/run/secrets/tollgate" "/tmp" "/var/lib/tollgate") -}}
 {{- fail (printf "%s.extraVolumeMounts: %s is taken by a volume of the chart's" $component .mountPath) -}}
 {{- end -}}
-{{- $paths = append $paths (printf "%s/" (trimSuffix "/" .mountPath)) -}}
+{{- $paths = append $paths (trimSuffix "/" .mountPath) -}}
 {{- end -}}
 {{- range concat (default list $pod.extraContainers) (default list $pod.initContainers) -}}
 {{- if eq .name "tollgate" -}}
@@ -192,7 +194,7 @@
 {{- $file := .file -}}
 {{- $given := false -}}
 {{- range $paths -}}
-{{- $given = or $given (hasPrefix . $file) -}}
+{{- $given = or $given (eq . $file) (hasPrefix (printf "%s/" .) $file) -}}
 {{- end -}}
 {{- if not $given -}}
 {{- fail (printf "config.%s: no volume has %s; keys of existingSecret are below %s/, others need %s.extraVolumeMounts" .at .file (include "tollgate.secretsFolder" .) $component) -}}

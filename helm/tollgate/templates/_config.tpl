@@ -1,5 +1,9 @@
 {{/* The configuration file of a role, and the files and variables that it reads. */}}
 
+{{- define "tollgate.bindAddress" -}}
+{{- default "0.0.0.0" .Values.bindAddress -}}
+{{- end -}}
+
 {{- define "tollgate.secretsFolder" -}}/run/secrets/tollgate{{- end -}}
 
 {{/* `{ file: … }` for a key of a Secret that the chart was given by name. */}}
@@ -21,7 +25,7 @@ key: {{ include "tollgate.file" (dict "name" .name "key" .tls.keyKey) }}
 {{- define "tollgate.grpcConfig" -}}
 {{- $grpc := deepCopy (default dict (default dict .Values.config).grpc) -}}
 {{- if include "tollgate.grpcIsOpen" . -}}
-{{- $_ := set $grpc "listen" (printf "%s:50051" .Values.bindAddress) -}}
+{{- $_ := set $grpc "listen" (printf "%s:50051" (include "tollgate.bindAddress" .)) -}}
 {{- else -}}
 {{- $_ := set $grpc "listen" "127.0.0.1:50051" -}}
 {{- end -}}
@@ -46,10 +50,10 @@ key: {{ include "tollgate.file" (dict "name" .name "key" .tls.keyKey) }}
 {{- $adapts := ne .role "gateway" -}}
 {{- $sends := ne .role "adapter" -}}
 {{- $config := pick $given "drain" "log" "outbound" "allow_test_providers" -}}
-{{- $_ := set $config "admin" (dict "listen" (printf "%s:9090" $values.bindAddress)) -}}
+{{- $_ := set $config "admin" (dict "listen" (printf "%s:9090" (include "tollgate.bindAddress" .root))) -}}
 {{- $public := default dict $given.public -}}
 {{- if $adapts -}}
-{{- $_ := set $public "listen" (printf "%s:8080" $values.bindAddress) -}}
+{{- $_ := set $public "listen" (printf "%s:8080" (include "tollgate.bindAddress" .root)) -}}
 {{- if $values.public.tls.existingSecret -}}
 {{- $_ := set $public "tls" (include "tollgate.tls" (dict "name" "public" "tls" $values.public.tls) | fromYaml) -}}
 {{- end -}}
@@ -68,7 +72,7 @@ key: {{ include "tollgate.file" (dict "name" .name "key" .tls.keyKey) }}
 {{- if $config.outbound -}}
 {{- $_ := set $config "outbound" (omit $config.outbound "ca") -}}
 {{- end -}}
-{{- $scheme := ternary "https" "http" (ne $values.grpc.tls.existingSecret "") -}}
+{{- $scheme := ternary "https" "http" (not (empty $values.grpc.tls.existingSecret)) -}}
 {{- $gateway := dict "url" (printf "%s://%s:50051" $scheme (include "tollgate.grpcHost" .root)) -}}
 {{- $_ := set $gateway "token" (include "tollgate.adapterToken" .root | fromJson) -}}
 {{- if and $values.grpc.tls.existingSecret $values.grpc.tls.caKey -}}
@@ -93,7 +97,7 @@ key: {{ include "tollgate.file" (dict "name" .name "key" .tls.keyKey) }}
 {{- end -}}
 
 {{/* The references to secrets in a configuration, as JSON objects with `at` and either `file` or `env`, one in a line. Below the
-     keys that are skipped stand texts of the user's own by names of their own. */}}
+     keys that are skipped stand texts of the user's own by names of their own; tenants and providers may have any name. */}}
 {{- define "tollgate.references" -}}
 {{- $at := .at -}}
 {{- if kindIs "map" .value -}}
@@ -102,7 +106,8 @@ key: {{ include "tollgate.file" (dict "name" .name "key" .tls.keyKey) }}
 {{ dict "at" (trimPrefix "." $at) $only (get .value $only) | toJson }}
 {{ else -}}
 {{- range $key, $below := .value -}}
-{{- if not (has $key (list "headers" "query" "form" "json" "parameters" "senders" "templates" "buttons" "items" "voices")) -}}
+{{- $named := has $at (list ".tenants" ".providers") -}}
+{{- if or $named (not (has $key (list "headers" "query" "form" "json" "parameters" "senders" "templates" "buttons" "items" "voices"))) -}}
 {{- include "tollgate.references" (dict "value" $below "at" (printf "%s.%s" $at $key)) -}}
 {{- end -}}
 {{- end -}}

@@ -1,8 +1,12 @@
 {{/* Names, labels and what else every object carries. */}}
 
-{{/* A text of the user's, which may be a template. */}}
+{{/* A text of the user's, which may be a template. Helm reads a number as a float, whose text would be 8.388608e+06. */}}
 {{- define "tollgate.text" -}}
+{{- if and (kindIs "float64" .text) (eq (floor .text) .text) -}}
+{{- int64 .text -}}
+{{- else -}}
 {{- tpl (toString .text) .root -}}
+{{- end -}}
 {{- end -}}
 
 {{/* A map or list of the user's, which may hold templates, as YAML. */}}
@@ -91,7 +95,7 @@ annotations:
 
 {{- define "tollgate.image" -}}
 {{- $registry := default .Values.image.registry .Values.global.imageRegistry -}}
-{{- $name := ternary (printf "%s/%s" $registry .Values.image.repository) .Values.image.repository (ne $registry "") -}}
+{{- $name := ternary (printf "%s/%s" $registry .Values.image.repository) .Values.image.repository (not (empty $registry)) -}}
 {{- if .Values.image.digest -}}
 {{- printf "%s@%s" $name .Values.image.digest -}}
 {{- else -}}
@@ -124,7 +128,7 @@ annotations:
 {{- end -}}
 
 {{- define "tollgate.httpPort" -}}
-{{- default (ternary 443 80 (ne .Values.public.tls.existingSecret "")) .Values.service.http.port | int -}}
+{{- default (ternary 443 80 (not (empty .Values.public.tls.existingSecret))) .Values.service.http.port | int -}}
 {{- end -}}
 
 {{/* The host of the gateway behind which there is an address for each pod. */}}

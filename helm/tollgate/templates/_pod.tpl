@@ -89,7 +89,7 @@ spec:
   imagePullSecrets:
     {{- . | trim | nindent 4 }}
   {{- end }}
-  terminationGracePeriodSeconds: {{ include "tollgate.gracePeriod" .root }}
+  terminationGracePeriodSeconds: {{ include "tollgate.gracePeriod" . }}
   securityContext:
     {{- include "tollgate.podSecurityContext" .root | nindent 4 }}
   {{- if not (kindIs "invalid" $values.pod.hostUsers) }}

@@ -44,5 +44,5 @@ ipFamilies:
 {{- end -}}
 
 {{- define "tollgate.grpcProtocol" -}}
-{{- default (ternary "https" "kubernetes.io/h2c" (ne .Values.grpc.tls.existingSecret "")) .Values.service.grpc.appProtocol -}}
+{{- default (ternary "https" "kubernetes.io/h2c" (not (empty .Values.grpc.tls.existingSecret))) .Values.service.grpc.appProtocol -}}
 {{- end -}}

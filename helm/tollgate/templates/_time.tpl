@@ -19,16 +19,18 @@
 {{- $sum -}}
 {{- end -}}
 
-{{/* The seconds that a drain may take: the sleep before SIGTERM, then what `config.drain` says, five seconds to write the ledger,
+{{/* The seconds that a component's drain may take: the sleep before SIGTERM, by the user's own hook if that is longer, then what `config.drain` says, five seconds to write the ledger,
      and five to spare. */}}
 {{- define "tollgate.drainSeconds" -}}
-{{- $drain := default dict (default dict .Values.config).drain -}}
+{{- $values := .root.Values -}}
+{{- $drain := default dict (default dict $values.config).drain -}}
+{{- $own := dig "preStop" "sleep" "seconds" 0 (default dict (get $values .component).lifecycle) -}}
 {{- $delay := include "tollgate.milliseconds" (dict "at" "config.drain.propagation_delay" "text" (default "2s" $drain.propagation_delay)) -}}
 {{- $deadline := include "tollgate.milliseconds" (dict "at" "config.drain.deadline" "text" (default "15s" $drain.deadline)) -}}
 {{- $whole := div (add (atoi $delay) (atoi $deadline) 999) 1000 -}}
-{{- add (int .Values.pod.preStopSeconds) $whole 5 5 -}}
+{{- add (max (int $values.pod.preStopSeconds) (int $own)) $whole 5 5 -}}
 {{- end -}}
 
 {{- define "tollgate.gracePeriod" -}}
-{{- default (include "tollgate.drainSeconds" .) .Values.pod.terminationGracePeriodSeconds | int -}}
+{{- default (include "tollgate.drainSeconds" .) .root.Values.pod.terminationGracePeriodSeconds | int -}}
 {{- end -}}

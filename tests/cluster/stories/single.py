@@ -54,6 +54,16 @@ def tell(story):
         story.upgrade()
         check.assertEqual(story.only("statefulsets")["status"]["readyReplicas"], 1)
         check.assertEqual(story.only("persistentvolumeclaims")["metadata"]["uid"], claim["metadata"]["uid"])
+    with story.step("the template of its claim can be changed as the docs say, and its pod runs on"):
+        pods = story.identities()
+        check.assertIn("Forbidden", story.refused("--set", "persistence.size=10Gi"))
+        story.kubectl("delete", "statefulset", *names([story.only("statefulsets")]), "--cascade=orphan", "--wait")
+        story.upgrade("--set", "persistence.size=10Gi")
+        check.assertEqual(story.only("statefulsets")["status"]["readyReplicas"], 1)
+        check.assertEqual(story.identities(), pods)
+        check.assertEqual(story.only("persistentvolumeclaims")["metadata"]["uid"], claim["metadata"]["uid"])
+        story.kubectl("delete", "statefulset", *names([story.only("statefulsets")]), "--cascade=orphan", "--wait")
+        story.upgrade()
     with story.step("it can be split in two roles, and made one again, with the same claim"):
         for values, deployments in ((["config", "split"], 1), (["config"], 0)):
             story.values = values
