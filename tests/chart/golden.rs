@@ -86,6 +86,11 @@ fn the_notes_warn_of_doors_that_do_not_fit() {
         "grpcRoute.backendTLS.enabled=false",
         "grpcRoute.backendTLS is off",
     );
+    warned(
+        "ingress",
+        r#"public.tls.existingSecret="tollgate-tls""#,
+        "the door behind the Ingress has TLS",
+    );
     let oauth = r#"config.tenants.acme.okta.auth.oauth={"issuer":"https://acme.okta.com","audience":"api","scope":"send","client_id":"0oa"}"#;
     warned("everything", oauth, "tenant acme asks Okta");
 }

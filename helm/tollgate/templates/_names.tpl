@@ -3,7 +3,7 @@
 {{/* A text of the user's, which may be a template. Helm reads a number as a float, whose text would be 8.388608e+06. */}}
 {{- define "tollgate.text" -}}
 {{- if and (kindIs "float64" .text) (eq (floor .text) .text) -}}
-{{- int64 .text -}}
+{{- printf "%.0f" .text -}}
 {{- else -}}
 {{- tpl (toString .text) .root -}}
 {{- end -}}
