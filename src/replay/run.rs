@@ -13,8 +13,9 @@ use crate::{
     config::Config,
     dispatch::lasting,
     domain::{
+        person,
         phone::PhoneNumber,
-        privacy::{KeyedHash, PrivacyKeys, Subject},
+        privacy::{KeyedHash, PrivacyKeys},
     },
     guard::{self, Guard, Kept, Verified},
 };
@@ -203,7 +204,7 @@ impl<'a> Stage<'a> {
     fn row(&mut self, row: &Row<'_>) {
         self.advance(row.offset_ms);
         let phone = PhoneNumber::parse(row.phone);
-        let hash = phone.map(|phone| self.hash(Subject::Phone, &phone.expose_canonical()));
+        let hash = phone.map(|phone| person::phone(&self.keys, self.order.tenant, &phone));
         let verified = hash.is_some_and(|hash| self.known.contains(&hash.short()));
         let passed = match (&phone, hash) {
             (Some(phone), Some(hash)) => self.pass(row, phone, hash),
@@ -240,7 +241,7 @@ impl<'a> Stage<'a> {
             user: row.user,
             client: row.ip,
             phone_hash: hash,
-            user_hash: row.user.map(|user| self.hash(Subject::User, user)),
+            user_hash: (row.user).map(|user| person::user(&self.keys, self.order.tenant, user)),
             older: guard::Older::default(),
             purpose: row.purpose,
             channels: channels.iter().copied().collect(),
@@ -350,11 +351,6 @@ impl<'a> Stage<'a> {
             self.guard.restore(&Kept { key, value });
         }
         self.guard.remember(self.verified.drain());
-    }
-
-    fn hash(&self, subject: Subject, text: &str) -> KeyedHash {
-        let tenant = self.order.tenant.as_bytes();
-        self.keys.hash(subject, &[tenant, text.as_bytes()])
     }
 
     fn today(&self) -> u32 {
@@ -569,7 +565,8 @@ guard:
         let phone = "+447400120099";
         let late = format!("{},{phone},,,enrollment,legit,,\n", SETTLED + 30_000);
         let rows = [OUTCOME, &strangers(0), &late].concat();
-        let hash = keys().hash(Subject::Phone, &[b"acme", phone.as_bytes()]);
+        let number = PhoneNumber::parse(phone).expect("a number");
+        let hash = person::phone(&keys(), "acme", &number);
         for restart_at in [None, Some(Duration::from_millis(SETTLED + 15_000))] {
             let legit = |verified: &[(KeyedHash, u32)]| {
                 let config = config(CONFIG);

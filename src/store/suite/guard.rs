@@ -74,11 +74,12 @@ async fn standing(bench: &Bench) -> Vec<ListEntry> {
     bench.ledger.list_entries(None, 100).await.unwrap()
 }
 
-fn all_changes() -> ChangeFilter {
-    ChangeFilter {
+async fn all_changes(bench: &Bench) -> Vec<ListChange> {
+    let all = ChangeFilter {
         limit: 100,
         ..ChangeFilter::default()
-    }
+    };
+    bench.ledger.list_changes(all).await.unwrap().changes
 }
 
 async fn every_kind_of_entry_is_kept_as_it_was_set(bench: Bench) {
@@ -99,12 +100,7 @@ async fn every_kind_of_entry_is_kept_as_it_was_set(bench: Bench) {
     entries[2].expires_ms = Some(START + 1_000_000);
     assert_eq!(apply(&bench, Action::Set, &entries).await, 5);
     assert_eq!(standing(&bench).await, entries);
-    let changes = bench
-        .ledger
-        .list_changes(all_changes())
-        .await
-        .unwrap()
-        .changes;
+    let changes = all_changes(&bench).await;
     assert_eq!(changes.len(), 5);
     assert!(changes.iter().all(|change| change.action == Action::Set));
     assert!(changes.iter().all(|change| change.by == "night-shift"));
@@ -126,12 +122,7 @@ async fn a_target_stands_on_a_tenants_lists_once(bench: Bench) {
     let mut found = standing(&bench).await;
     found.sort_by_key(|entry| entry.effect == Effect::Block);
     assert_eq!(found, now);
-    let changes = bench
-        .ledger
-        .list_changes(all_changes())
-        .await
-        .unwrap()
-        .changes;
+    let changes = all_changes(&bench).await;
     assert_eq!(changes.len(), 3, "what was replaced is still told of");
 }
 
@@ -144,12 +135,7 @@ async fn what_is_removed_leaves_its_trace_and_what_is_not_there_does_not(bench: 
         assert_eq!(removed, done);
     }
     assert_eq!(standing(&bench).await, []);
-    let changes = bench
-        .ledger
-        .list_changes(all_changes())
-        .await
-        .unwrap()
-        .changes;
+    let changes = all_changes(&bench).await;
     let actions: Vec<_> = changes.iter().map(|change| change.action).collect();
     assert_eq!(actions, [Action::Remove, Action::Set]);
     assert_eq!(changes[0].entry, entry);
@@ -218,12 +204,7 @@ async fn what_has_expired_goes_and_its_trace_stays(bench: Bench) {
     bench.pass(Duration::from_millis(1));
     bench.ledger.expire(DAY, DAY).await.unwrap();
     assert_eq!(standing(&bench).await, [lasting]);
-    let changes = bench
-        .ledger
-        .list_changes(all_changes())
-        .await
-        .unwrap()
-        .changes;
+    let changes = all_changes(&bench).await;
     assert_eq!(changes.len(), 2);
 }
 
@@ -382,11 +363,6 @@ async fn a_file_keeps_lists_and_values_over_a_restart() {
     let bench = bench.restart().await;
     assert_eq!(standing(&bench).await, [entry]);
     assert_eq!(bench.ledger.counters(None, 9).await, Ok(kept));
-    let changes = bench
-        .ledger
-        .list_changes(all_changes())
-        .await
-        .unwrap()
-        .changes;
+    let changes = all_changes(&bench).await;
     assert_eq!(changes.len(), 1);
 }
