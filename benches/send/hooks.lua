@@ -1,6 +1,6 @@
 -- The load: Okta's telephony hook, each time for another code, person and number.
 --
--- Arguments: the phase, so that no number comes twice in a run, and the mean pause of each connection in milliseconds.
+-- Arguments: the phase, so that no number comes twice in a run, and the mean pause of each connection in microseconds.
 
 -- Valid British mobile numbers, enough for every phase: +447400000000 to +447449999999.
 local FIRST_NUMBER = 447400000000
@@ -28,9 +28,9 @@ function init(args)
     wrk.headers["Accept"] = "application/json"
     if pause > 0 then
         math.randomseed(phase + 1)
-        -- Spread evenly around the mean, so that connections do not move in step.
+        -- In whole milliseconds, spread evenly around the mean, so that connections do not move in step.
         function delay()
-            return math.random(0, 2 * pause)
+            return math.floor(math.random() * 2 * pause / 1000 + 0.5)
         end
     end
 end

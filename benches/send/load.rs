@@ -17,14 +17,14 @@ pub(crate) struct Seen {
     pub(crate) p99: Duration,
 }
 
-/// Sends hooks to `server` for `seconds`. Each connection pauses for `pause` milliseconds on average between two of
-/// them; `phase` must differ each time, so that no number comes twice.
+/// Sends hooks to `server` for `seconds`. Each connection pauses for `pause` on average between two of them; `phase` must
+/// differ each time, so that no number comes twice.
 pub(crate) async fn run(
     server: &str,
     secret: &str,
     phase: u32,
     seconds: u32,
-    pause: u32,
+    pause: Duration,
 ) -> Result<Seen> {
     let mut command = Command::new("wrk");
     command.args(["--threads", "1", "--timeout", "5s"]);
@@ -37,7 +37,8 @@ pub(crate) async fn run(
         "/benches/send/hooks.lua"
     ));
     command.arg(format!("http://{server}/okta/bench/telephony"));
-    command.args(["--", &phase.to_string(), &pause.to_string()]);
+    let pause = pause.as_micros().to_string();
+    command.args(["--", &phase.to_string(), &pause]);
     let output = command.kill_on_drop(true).output().await;
     let output = output.context("wrk cannot be started")?;
     let text = String::from_utf8(output.stdout)?;

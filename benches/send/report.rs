@@ -3,6 +3,7 @@
 use std::{fmt::Write, time::Duration};
 
 /// One stretch of load on one server.
+#[derive(Clone, Copy)]
 pub(crate) struct Stretch {
     /// Processor time per message.
     pub(crate) cpu: Duration,
@@ -32,6 +33,8 @@ pub(crate) struct Subject {
     pub(crate) form: u64,
     /// With as much load as it takes, one per round.
     pub(crate) full: Vec<Stretch>,
+    /// At what the slower server can take, one per round.
+    pub(crate) equal: Vec<Stretch>,
     /// At half of what the slower server can take, one per round.
     pub(crate) half: Vec<Stretch>,
     pub(crate) rest: Rest,
@@ -43,6 +46,7 @@ impl Subject {
             name,
             form: 0,
             full: Vec::new(),
+            equal: Vec::new(),
             half: Vec::new(),
             rest,
         }
@@ -56,11 +60,17 @@ const ROWS: &[Row] = &[
     ("CPU per message, saturated, µs", 1, |s| {
         median(&s.full, |x| micros(x.cpu))
     }),
+    ("CPU per message, equal rate, µs", 1, |s| {
+        median(&s.equal, |x| micros(x.cpu))
+    }),
     ("CPU per message, half load, µs", 1, |s| {
         median(&s.half, |x| micros(x.cpu))
     }),
     ("messages per second, saturated", 0, |s| {
         median(&s.full, |x| x.rate)
+    }),
+    ("messages per second, equal rate", 0, |s| {
+        median(&s.equal, |x| x.rate)
     }),
     ("messages per second, half load", 0, |s| {
         median(&s.half, |x| x.rate)

@@ -18,6 +18,9 @@ use crate::{
 
 const ROUNDS: usize = 3;
 
+/// Nothing has come for so long: nothing more comes. Far longer than a message takes after its caller has gone.
+const QUIET: Duration = Duration::from_millis(100);
+
 /// The floor's form where there is no product to take the size from.
 const USUAL_FORM: usize = 90;
 
@@ -113,20 +116,32 @@ impl Bench {
     /// Opens connections and fills caches; returns how many bytes the form of a message has.
     async fn warm(&mut self, server: &mut Measured) -> Result<usize> {
         let before = self.taken().await?;
-        self.stretch(server, 2, 0).await?;
+        self.stretch(server, 2, Duration::ZERO).await?;
         let after = self.taken().await?;
         let mean = (after.1 - before.1) / (after.0 - before.0);
         server.subject.form = mean;
         Ok(usize::try_from(mean)?)
     }
 
-    /// As much as each can take, then both at half of what the slower one could.
+    /// As much as each can take, then both at what the slower one could, and both at half of that.
     async fn round(&mut self, measured: &mut [Measured]) -> Result<()> {
         let mut slowest = f64::MAX;
+        let mut full = Vec::new();
         for server in &mut *measured {
-            let full = self.stretch(server, self.seconds, 0).await?;
-            slowest = slowest.min(full.rate);
+            let stretch = self.stretch(server, self.seconds, Duration::ZERO).await?;
+            slowest = slowest.min(stretch.rate);
+            full.push(stretch);
+        }
+        for (server, full) in measured.iter_mut().zip(full) {
+            let equal = if full.rate > slowest {
+                // An answer takes longer at its own limit than below it, so this is rather too much than too little.
+                let pause = pause_for(slowest).saturating_sub(full.p50);
+                self.stretch(server, self.seconds, pause).await?
+            } else {
+                full
+            };
             server.subject.full.push(full);
+            server.subject.equal.push(equal);
         }
         for server in &mut *measured {
             let half = self
@@ -142,13 +157,13 @@ impl Bench {
         &mut self,
         server: &mut Measured,
         seconds: u32,
-        pause: u32,
+        pause: Duration,
     ) -> Result<Stretch> {
         let (before, cpu) = (self.taken().await?, server.running.cpu()?);
         let seen = load::run(&server.address, SECRET, self.phase, seconds, pause).await?;
         self.phase += 1;
         let (after, used) = (
-            self.taken().await?,
+            self.settled().await?,
             server.running.cpu()?.saturating_sub(cpu),
         );
         let messages = after.0 - before.0;
@@ -166,6 +181,19 @@ impl Bench {
         })
     }
 
+    /// What the provider has taken once nothing more comes: what is under way when the load ends still arrives.
+    async fn settled(&self) -> Result<(u64, u64)> {
+        let mut before = self.taken().await?;
+        loop {
+            tokio::time::sleep(QUIET).await;
+            let now = self.taken().await?;
+            if now == before {
+                return Ok(now);
+            }
+            before = now;
+        }
+    }
+
     /// Messages and bytes of their forms that the provider has taken so far.
     async fn taken(&self) -> Result<(u64, u64)> {
         let url = format!("http://{}/count", self.company);
@@ -181,10 +209,7 @@ fn all_were_sent(seen: &Seen, messages: u64) -> bool {
     (seen.requests..=seen.requests + open).contains(&messages)
 }
 
-/// How long each connection pauses between two requests, in milliseconds, so that all together make `rate`.
-fn pause_for(rate: f64) -> u32 {
-    let between = Duration::from_secs_f64(f64::from(CONNECTIONS) / rate);
-    u32::try_from(between.as_millis())
-        .unwrap_or(u32::MAX)
-        .max(1)
+/// How long each connection pauses between two requests, so that all together make `rate` a second.
+fn pause_for(rate: f64) -> Duration {
+    Duration::from_secs_f64(f64::from(CONNECTIONS) / rate)
 }
