@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use tollgate::{config, outbound::Outbound};
 
 use crate::{
@@ -20,6 +20,9 @@ const ROUNDS: usize = 3;
 
 /// Nothing has come for so long: nothing more comes. Far longer than a message takes after its caller has gone.
 const QUIET: Duration = Duration::from_millis(100);
+
+/// How often that is looked for: five seconds, longer than any hook lives.
+const LOOKS: usize = 50;
 
 /// The floor's form where there is no product to take the size from.
 const USUAL_FORM: usize = 90;
@@ -184,7 +187,7 @@ impl Bench {
     /// What the provider has taken once nothing more comes: what is under way when the load ends still arrives.
     async fn settled(&self) -> Result<(u64, u64)> {
         let mut before = self.taken().await?;
-        loop {
+        for _ in 0..LOOKS {
             tokio::time::sleep(QUIET).await;
             let now = self.taken().await?;
             if now == before {
@@ -192,6 +195,7 @@ impl Bench {
             }
             before = now;
         }
+        bail!("messages still arrive long after the load has ended")
     }
 
     /// Messages and bytes of their forms that the provider has taken so far.
