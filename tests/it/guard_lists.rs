@@ -441,19 +441,29 @@ async fn decisions_are_listed(mode: Mode) {
     let request = ListDecisionsRequest {
         tenant: TENANT.to_owned(),
         rule: "country".to_owned(),
-        page_size: 2,
         ..ListDecisionsRequest::default()
     };
+    // Rows are written behind the answers, one after the other.
     let all = until("the decisions", async || {
-        let (mut found, next) = client.decisions(request.clone()).await.unwrap();
-        let rest = ListDecisionsRequest {
-            page_token: next,
-            ..request.clone()
-        };
-        found.extend(client.decisions(rest).await.unwrap().0);
-        (found.len() >= 3).then_some(found)
+        let (found, _) = client.decisions(request.clone()).await.unwrap();
+        (found.len() == told.len()).then_some(found)
     })
     .await;
+    let mut paged = Vec::new();
+    let mut page = ListDecisionsRequest {
+        page_size: 2,
+        ..request.clone()
+    };
+    loop {
+        let (found, next) = client.decisions(page.clone()).await.unwrap();
+        assert!(found.len() <= 2);
+        paged.extend(found);
+        if next.is_empty() {
+            break;
+        }
+        page.page_token = next;
+    }
+    assert_eq!(paged, all);
     let ids: Vec<_> = all.iter().map(|one| one.decision_id.clone()).collect();
     assert_eq!(ids, told);
     assert_eq!((&*all[0].key, &*all[0].level), ("country", "FR"));
