@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "tollgate.v1.Target",
         "tollgate.v1.Target.target",
     ]);
-    tonic_prost_build::configure().compile_fds_with_config(descriptors, config)?;
+    services().compile_fds_with_config(descriptors, config)?;
     // What plugins offer is no service of ours, so reflection must not know it.
     let plugins = "proto/tollgate/channel/v1/channel_plugin.proto";
     let plugins = protox::compile([plugins], ["proto"])?;
@@ -45,6 +45,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         "tollgate.channel.v1.Recipient",
         "tollgate.channel.v1.SendRequest",
     ]);
-    tonic_prost_build::configure().compile_fds_with_config(plugins, config)?;
+    services().compile_fds_with_config(plugins, config)?;
     Ok(())
+}
+
+fn services() -> tonic_prost_build::Builder {
+    tonic_prost_build::configure().codec_path("crate::pb::SmallCodec")
 }
