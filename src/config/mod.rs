@@ -3,6 +3,7 @@
 
 mod addresses;
 mod check;
+mod misfit;
 mod overrides;
 mod path;
 #[cfg(test)]

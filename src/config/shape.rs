@@ -1,9 +1,9 @@
 //! Checks the tree against the schema, and says in sentences what does not fit it.
 
-use jsonschema::{ValidationError, Validator, error::ValidationErrorKind};
 use serde_json::Value;
 
 use super::{
+    misfit::{Judge, Lack, Misfit},
     path::{Path, Shortened},
     problem::Problem,
     suggest::{did_you_mean, nearest},
@@ -12,89 +12,57 @@ use super::{
 };
 
 /// A schema ready to check trees.
-pub(super) struct Shape<'a> {
-    schema: &'a Value,
-    validator: Validator,
-}
+pub(super) struct Shape<'a>(Judge<'a>);
 
 impl<'a> Shape<'a> {
     /// Makes a schema ready; the error says what is wrong with the schema.
     pub(super) fn new(schema: &'a Value) -> Result<Self, String> {
-        let options = values::FORMATS
-            .iter()
-            .fold(jsonschema::options(), |options, (name, check)| {
-                options.with_format(*name, check)
-            });
-        let validator = options.should_validate_formats(true).build(schema);
-        Ok(Self {
-            schema,
-            validator: validator.map_err(|error| error.to_string())?,
-        })
+        Judge::new(schema).map(Self)
     }
 
     /// Settles what can be meant in one way only: a known key without a value is left out, and a variable's digits are
     /// a text where a text is wanted. Then names every misfit that is left.
     pub(super) fn check(&self, tree: &mut Tree) -> Vec<Problem> {
-        while self.settle(tree) {}
-        let errors = self.validator.iter_errors(&tree.root);
-        errors
-            .flat_map(|error| self.explain(tree, &error))
-            .collect()
+        let mut misfits = self.0.misfits(&tree.root);
+        while settle(tree, &misfits) {
+            misfits = self.0.misfits(&tree.root);
+        }
+        let problems = misfits.iter().map(|misfit| explain(tree, misfit));
+        problems.collect()
     }
+}
 
-    fn settle(&self, tree: &mut Tree) -> bool {
-        let errors = self.validator.iter_errors(&tree.root);
-        let misfits = errors.map(|error| {
-            let wants_text = self
-                .around(&error)
-                .get("type")
-                .is_some_and(|wanted| wanted == "string");
-            let path = tree.path_of(error.instance_path().as_str());
-            (path, error.instance().is_null(), wants_text)
-        });
-        let misfits: Vec<_> = misfits.collect();
-        let mut settled = false;
-        for (path, is_null, wants_text) in misfits {
-            settled |= is_null && tree.remove(&path) || wants_text && tree.take_literally(&path);
-        }
-        settled
+fn settle(tree: &mut Tree, misfits: &[Misfit<'_>]) -> bool {
+    let mut settled = false;
+    for misfit in misfits {
+        let is_null = tree.get(&misfit.path).is_some_and(Value::is_null);
+        let wants_text = misfit
+            .schema
+            .get("type")
+            .is_some_and(|wanted| wanted == "string");
+        settled |=
+            is_null && tree.remove(&misfit.path) || wants_text && tree.take_literally(&misfit.path);
     }
+    settled
+}
 
-    fn explain(&self, tree: &Tree, error: &ValidationError<'_>) -> Vec<Problem> {
-        let path = tree.path_of(error.instance_path().as_str());
-        let schema = self.around(error);
-        if is_choice(schema) && error.kind().keyword() != "type" {
-            let wanted = title(schema).unwrap_or("one of its keys");
-            return vec![tree.problem(&path, format!("expected {wanted}"))];
-        }
-        if let ValidationErrorKind::AdditionalProperties { unexpected } = error.kind() {
-            let explain =
-                |key: &String| tree.problem_with_key(&path.key(key), unknown_key(schema, key));
-            return unexpected.iter().map(explain).collect();
-        }
-        if let ValidationErrorKind::PropertyNames { error } = error.kind() {
-            let key = error.instance().as_str().unwrap_or_default();
-            let wanted = title(self.around(error)).or_else(|| title(&schema["propertyNames"]));
-            let message = format!("expected {}", wanted.unwrap_or("another name"));
-            return vec![tree.problem_with_key(&path.key(key), message)];
-        }
-        if let ValidationErrorKind::Required { property } = error.kind() {
-            return vec![tree.problem_with_key(&path, format!("the key {property} is missing"))];
-        }
-        let message = misfit(
-            error.kind().keyword(),
-            schema,
-            error.instance(),
-            may_show(&path),
-        );
-        vec![tree.problem(&path, message)]
+fn explain(tree: &Tree, misfit: &Misfit<'_>) -> Problem {
+    let Misfit { path, schema, lack } = misfit;
+    if is_choice(schema) && *lack != Lack::Keyword("type") {
+        let wanted = title(schema).unwrap_or("one of its keys");
+        return tree.problem(path, format!("expected {wanted}"));
     }
-
-    /// The schema whose keyword failed.
-    fn around(&self, error: &ValidationError<'_>) -> &Value {
-        let pointer = error.schema_path().as_str();
-        let around = pointer.rfind('/').map_or("", |end| &pointer[..end]);
-        self.schema.pointer(around).unwrap_or(&Value::Null)
+    match lack {
+        Lack::Unknown(key) => tree.problem_with_key(&path.key(key), unknown_key(schema, key)),
+        Lack::Name(key, names) => {
+            let wanted = title(names).unwrap_or("another name");
+            tree.problem_with_key(&path.key(key), format!("expected {wanted}"))
+        }
+        Lack::Missing(key) => tree.problem_with_key(path, format!("the key \"{key}\" is missing")),
+        Lack::Keyword(keyword) => {
+            let found = tree.get(path).unwrap_or(&Value::Null);
+            tree.problem(path, sentence(keyword, schema, found, may_show(path)))
+        }
     }
 }
 
@@ -122,7 +90,7 @@ fn unknown_key(schema: &Value, key: &str) -> String {
 }
 
 /// What is wrong with one value.
-fn misfit(keyword: &str, schema: &Value, found: &Value, may_show: bool) -> String {
+fn sentence(keyword: &str, schema: &Value, found: &Value, may_show: bool) -> String {
     let limit = || &schema[keyword];
     match keyword {
         "minimum" => format!("must be at least {}", limit()),

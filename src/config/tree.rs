@@ -91,19 +91,6 @@ impl Tree {
         }
     }
 
-    /// The path that a JSON pointer means here.
-    pub(super) fn path_of(&self, pointer: &str) -> Path {
-        let mut path = Path::default();
-        for part in pointer.split('/').skip(1) {
-            let index = part.parse().ok();
-            path = match (self.get(&path), index) {
-                (Some(Value::Array(_)), Some(index)) => path.index(index),
-                _ => path.key(&part.replace("~1", "/").replace("~0", "~")),
-            };
-        }
-        path
-    }
-
     /// Puts a variable's value at a path, making the mappings and lists on the way. `false` where the way is barred by
     /// a value that has nothing below it.
     pub(super) fn lay_over(
@@ -239,16 +226,6 @@ mod tests {
         assert_eq!(found, ["routes[0].try[0]=a", "routes[0].try[1]=b"]);
         assert!(tree().every::<u32>("routes/*/try").is_empty());
         assert!(tree().every::<String>("nothing/*").is_empty());
-    }
-
-    #[test]
-    fn a_pointer_with_digits_is_a_key_in_a_mapping_and_an_index_in_a_list() {
-        assert_eq!(
-            tree().path_of("/7/x~1y"),
-            Path::default().key("7").key("x/y")
-        );
-        assert_eq!(tree().path_of("/routes/1").to_string(), "routes[1]");
-        assert_eq!(tree().path_of(""), Path::default());
     }
 
     #[test]

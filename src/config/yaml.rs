@@ -313,7 +313,7 @@ mod tests {
         assert!(problems.is_empty());
         let expect = json!({ "a": ["x", { "b": "no", "c": "no" }], "d": "text\n" });
         assert_eq!(tree.root, expect);
-        let c = tree.path_of("/a/1/c");
+        let c = Path::default().key("a").index(1).key("c");
         let spot = tree.spot(&c).unwrap();
         assert_eq!(
             spot.key,
