@@ -18,6 +18,9 @@ use crate::{
 
 const ROUNDS: usize = 3;
 
+/// How long a server is loaded to find out how long its answers take.
+const TRIAL_SECONDS: u32 = 2;
+
 /// Nothing has come for so long: nothing more comes. Far longer than a message takes after its caller has gone.
 const QUIET: Duration = Duration::from_millis(100);
 
@@ -137,9 +140,7 @@ impl Bench {
         }
         for (server, full) in measured.iter_mut().zip(full) {
             let equal = if full.rate > slowest {
-                // An answer takes longer at its own limit than below it, so this is rather too much than too little.
-                let pause = pause_for(slowest).saturating_sub(full.p50);
-                self.stretch(server, self.seconds, pause).await?
+                self.at_rate(server, slowest).await?
             } else {
                 full
             };
@@ -147,12 +148,21 @@ impl Bench {
             server.subject.equal.push(equal);
         }
         for server in &mut *measured {
-            let half = self
-                .stretch(server, self.seconds, pause_for(slowest / 2.0))
-                .await?;
+            let half = self.at_rate(server, slowest / 2.0).await?;
             server.subject.half.push(half);
         }
         Ok(())
+    }
+
+    /// A stretch of load in which all connections together make `rate` requests a second.
+    async fn at_rate(&mut self, server: &mut Measured, rate: f64) -> Result<Stretch> {
+        let between = |rate: f64| Duration::from_secs_f64(f64::from(CONNECTIONS) / rate);
+        // A connection also waits for its answer, and how long that takes depends on the rate: it is found out first.
+        let cycle = between(rate);
+        let trial = self.stretch(server, TRIAL_SECONDS, cycle).await?;
+        let answer = between(trial.rate).saturating_sub(cycle);
+        self.stretch(server, self.seconds, cycle.saturating_sub(answer))
+            .await
     }
 
     /// One stretch of load on one server. Every request must have become one message at the provider.
@@ -211,9 +221,4 @@ impl Bench {
 fn all_were_sent(seen: &Seen, messages: u64) -> bool {
     let open = u64::from(CONNECTIONS);
     (seen.requests..=seen.requests + open).contains(&messages)
-}
-
-/// How long each connection pauses between two requests, so that all together make `rate` a second.
-fn pause_for(rate: f64) -> Duration {
-    Duration::from_secs_f64(f64::from(CONNECTIONS) / rate)
 }
