@@ -2,7 +2,10 @@
 //! any other, so that no rule is passed over; the libraries that know all drafts of all keywords have the size of a tenth
 //! of the program.
 
-use std::{cmp::Ordering, collections::HashMap};
+use std::{
+    cmp::Ordering,
+    collections::{HashMap, HashSet},
+};
 
 use regex::Regex;
 use serde_json::{Map, Number, Value};
@@ -10,8 +13,7 @@ use serde_json::{Map, Number, Value};
 use super::{path::Path, values};
 
 /// What tells people about a schema and asks nothing of a value.
-const NOTES: [&str; 8] = [
-    "$defs",
+const NOTES: [&str; 7] = [
     "$id",
     "$schema",
     "default",
@@ -262,9 +264,9 @@ impl<'s> Judge<'s> {
             }
         }
         judge_count(rules, items.len(), ["minItems", "maxItems"], lacks);
-        let twice = |(index, item)| items[..index].contains(item);
+        let mut seen = HashSet::new();
         if rules.get("uniqueItems") == Some(&Value::Bool(true))
-            && items.iter().enumerate().any(twice)
+            && !items.iter().all(|item| seen.insert(item))
         {
             lacks.push(Lack::Keyword("uniqueItems"));
         }

@@ -122,8 +122,21 @@ fn each_keyword_means_what_the_standard_says() {
 }
 
 #[test]
+fn a_long_list_is_looked_through_once() {
+    let schema = json!({ "uniqueItems": true });
+    let mut items: Vec<_> = (0..200_000).map(Value::from).collect();
+    assert_eq!(ours(&schema, &Value::Array(items.clone())), [""; 0]);
+    items.push(json!(7));
+    assert_eq!(ours(&schema, &Value::Array(items)), [" uniqueItems"]);
+}
+
+#[test]
 fn what_is_not_understood_is_refused() {
     for (schema, why) in [
+        (
+            json!({ "$defs": [] }),
+            "the keyword $defs with [] is not understood",
+        ),
         (
             json!({ "not": {} }),
             "the keyword not with {} is not understood",
