@@ -206,7 +206,7 @@ fn prepare_writing(connection: &mut Connection) -> Result<(), Fault> {
     // nothing. Checkpoints have a thread of their own, as they made the slowest sends slower. A log that once grew
     // is cut back.
     connection.execute_batch(
-        "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -16000;
+        "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -4000;
          PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY",
     )?;
     schema::migrate(connection).map_err(|e| Fault::away(e.to_string()))

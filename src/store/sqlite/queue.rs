@@ -112,10 +112,11 @@ impl Queue {
         let mut state = self.lock();
         if let Some(pause) = retry {
             state = self.pause(state, pause);
-        } else if state.awaited > 0 {
-            // Whoever came while the last batch was written is not alone for long. Nobody has to wake the writer.
-            state = self.pause(state, self.tuning.gather);
         } else {
+            // Whoever comes right after a transaction is not alone for long, and nobody has to wake the writer.
+            if state.entries.len() < self.tuning.batch {
+                state = self.pause(state, self.tuning.gather);
+            }
             state = self.until_due(state);
         }
         state.take(batch, self.tuning.batch);

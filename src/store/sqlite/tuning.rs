@@ -9,8 +9,8 @@ pub(super) struct Tuning {
     pub(super) queue: usize,
     /// The largest transaction, in operations: at some 6 µs each it delays the last one by 3 ms.
     pub(super) batch: usize,
-    /// How long the writer waits for company where somebody came while it wrote: at most that much later is a send
-    /// committed, and one transaction does the work of many.
+    /// The shortest pause between two transactions. At most that much later is a send committed, where many come; one
+    /// transaction then does the work of all of them.
     pub(super) gather: Duration,
     /// How long a result may wait for company.
     pub(super) linger: Duration,
