@@ -90,6 +90,10 @@ check-scripts: ## Checks the shell scripts
 bench: ## Measures Tollgate beside the least that could do its job, and prints one table
 	@scripts/bench.sh
 
+.PHONY: profile
+profile: ## Records anew what the shipped program is compiled by: how often each part of it runs
+	@scripts/profile.sh
+
 .PHONY: fraud
 fraud: ## Measures the guard with made-up attacks and crowds, and prints one table
 	@scripts/fraud.sh

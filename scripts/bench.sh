@@ -6,11 +6,9 @@ cd "$(dirname "$0")/.."
 . scripts/say.sh
 
 need wrk wrk "it makes the load"
+scripts/tools.sh auditable
 say "building Tollgate as it is shipped, and what it is measured with; this takes some minutes the first time"
-cargo build --release --locked
-# The bench is built with what tests need of libraries, and with it another Tollgate in the same place.
-mkdir -p target/bench
-cp target/release/tollgate target/bench/tollgate
+program=$(scripts/image.sh program)
 cargo bench --locked --bench send --no-run
 say "measuring: three rounds, about three minutes"
-cargo bench --quiet --locked --bench send -- --product target/bench/tollgate "$@"
+cargo bench --quiet --locked --bench send -- --product "$program" "$@"

@@ -4,25 +4,56 @@
 #   scripts/image.sh                  the image, as the archive target/image/tollgate.tar, with the program built here
 #   scripts/image.sh contents FOLDER  only what it holds, as folders; the Dockerfile calls this
 #   scripts/image.sh program          only the program; prints where it is
+#   scripts/image.sh recorder FOLDER  the program, but so that it records into FOLDER how often each part of it runs
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/say.sh
 . scripts/say.sh
 
-# The flags of what is shipped stand here alone. The standard library and the C library are linked in, so that the image
-# needs no other file; folders of the machine that builds it do not show in it.
+# How often each part of the program ran under load; scripts/profile.sh makes it, docs/performance.md says more.
+profile=benches/send/profile.gz
+
+# The program as it is shipped: what runs often is compiled for speed and kept together, the rest for size. By itself the
+# compiler would do the latter in far larger programs only, and would count as often what ran a few times at the start.
 program() {
-    local target variable flags home=${CARGO_HOME:-$HOME/.cargo}
+    local unpacked
+    # Its name tells Cargo when it has changed.
+    unpacked=target/profile/$(cksum <"$profile" | tr ' ' -).profdata
+    mkdir -p target/profile
+    gzip --decompress --stdout "$profile" >"$unpacked"
+    compile "-Cprofile-use=$PWD/$unpacked" \
+        -Cllvm-args=-pgso-lwss-only=false -Cllvm-args=-profile-summary-cutoff-cold=999000
+}
+
+# The program that records for a profile.
+recorder() {
+    CARGO_TARGET_DIR=target/profile compile "-Cprofile-generate=$1"
+}
+
+# The flags of what is shipped stand here alone; what is given are further ones. The standard library and the C library
+# are linked in, so that the image needs no other file; folders of the machine that builds it do not show in it.
+# "cargo auditable" would do the same, but name itself by its path, which Cargo puts into the names of all functions: a
+# profile would fit in one folder only.
+compile() {
+    local target variable flags sqlite home=${CARGO_HOME:-$HOME/.cargo}
     target=$(rustc --print host-tuple)
     variable=${target//-/_}
-    flags=$(printf '%s\037' -Ctarget-feature=+crt-static -Clink-arg=-Wl,-z,pack-relative-relocs \
+    # Left out of SQLite: what nothing here uses, checks of how it is called, which types make sure of, and counts of what
+    # it allocates, which take a lock each time.
+    sqlite="-USQLITE_ENABLE_FTS3 -USQLITE_ENABLE_FTS3_PARENTHESIS -USQLITE_ENABLE_FTS5 -USQLITE_ENABLE_RTREE \
+        -USQLITE_ENABLE_DBSTAT_VTAB -USQLITE_SOUNDEX -USQLITE_ENABLE_LOAD_EXTENSION -DSQLITE_OMIT_LOAD_EXTENSION \
+        -USQLITE_ENABLE_API_ARMOR -USQLITE_ENABLE_COLUMN_METADATA -USQLITE_ENABLE_STAT4 -DSQLITE_OMIT_DEPRECATED \
+        -DSQLITE_OMIT_SHARED_CACHE -USQLITE_ENABLE_MEMORY_MANAGEMENT -DSQLITE_DEFAULT_MEMSTATUS=0"
+    flags=$(printf '%s\037' "$@" -Ctarget-feature=+crt-static -Clink-arg=-Wl,-z,pack-relative-relocs \
         "--remap-path-prefix=$home=/cargo")--remap-path-prefix=$PWD=/build
     PATH="$PWD/.cache/cargo/bin:$PATH" \
         CARGO_ENCODED_RUSTFLAGS=$flags \
         env "CFLAGS_$variable=-ffile-prefix-map=$home=/cargo -ffile-prefix-map=$PWD=/build -DMY_ASSEMBLER_IS_TOO_OLD_FOR_512AVX" \
-        LIBSQLITE3_FLAGS="-USQLITE_ENABLE_FTS3 -USQLITE_ENABLE_FTS3_PARENTHESIS -USQLITE_ENABLE_FTS5 -USQLITE_ENABLE_RTREE -USQLITE_ENABLE_DBSTAT_VTAB -USQLITE_SOUNDEX -USQLITE_ENABLE_LOAD_EXTENSION -DSQLITE_OMIT_LOAD_EXTENSION" \
-        cargo auditable build --release --locked --bin tollgate --target "$target" >&2
-    printf '%s\n' "target/$target/release/tollgate"
+        LIBSQLITE3_FLAGS="$sqlite" \
+        RUSTC_WORKSPACE_WRAPPER=cargo-auditable \
+        CARGO_AUDITABLE_ORIG_ARGS='{"offline":false,"locked":true,"frozen":false,"config":[]}' \
+        cargo build --release --locked --bin tollgate --target "$target" >&2
+    printf '%s\n' "${CARGO_TARGET_DIR:-target}/$target/release/tollgate"
 }
 
 # What the image holds: FOLDER/rootfs, which is root's, and FOLDER/data, the part that is the program's own.
@@ -71,5 +102,6 @@ case "${1:-image} $#" in
     "image 0") image ;;
     "contents 2") contents "$2" ;;
     "program 1") program ;;
+    "recorder 2") recorder "$2" ;;
     *) fail "see the head of scripts/image.sh" ;;
 esac

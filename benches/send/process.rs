@@ -3,13 +3,18 @@
 use std::{fs, process::Stdio, time::Duration};
 
 use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, ChildStdin, Command},
+    time::timeout,
 };
 
 /// What the kernel counts a process's time in; on Linux always this, seen from outside it.
 const TICK: Duration = Duration::from_millis(10);
+
+/// Longest that a process may take to end when it is asked to.
+const END_WITHIN: Duration = Duration::from_secs(15);
 
 /// A running process. Dropping it ends it, by its id.
 pub(crate) struct Running {
@@ -47,9 +52,14 @@ impl Running {
         Ok(self.child.try_wait()?.is_some())
     }
 
-    /// Ends it and waits until it is gone.
+    /// Asks it to end, and waits until it is gone. One that records a profile writes it then, and must not be killed.
     pub(crate) async fn end(mut self) -> Result<()> {
-        Ok(self.child.kill().await?)
+        let id = self.child.id().context("the process has ended")?;
+        let pid = Pid::from_raw(i32::try_from(id)?).context("no such process")?;
+        kill_process(pid, Signal::TERM)?;
+        let ended = timeout(END_WITHIN, self.child.wait()).await;
+        ended.context("a process did not end when it was asked to")??;
+        Ok(())
     }
 
     /// The processor time it has used so far.
