@@ -221,7 +221,7 @@ impl Dispatcher {
         known.concluded = true;
         let best = known.best();
         let reason = failure_of(best, &known.attempts);
-        let refused = walked.refused.as_ref().filter(|_| is_unsent(best));
+        let refused = walked.refused.as_deref().filter(|_| is_unsent(best));
         let (state, outcome) = match (refused, reason) {
             (Some(refused), _) => {
                 let fault = refused.fault();

@@ -44,13 +44,13 @@ impl Dispatcher {
     }
 
     /// Notes that a channel was refused while others may still be tried.
-    pub(super) fn note_refusal(&self, tenant: &str, refusal: Refusal) -> Refused {
+    pub(super) fn note_refusal(&self, tenant: &str, refusal: Refusal) -> Box<Refused> {
         self.count_refusal(&refusal, "enforce");
         self.note(tenant, refusal, Consequence::Refused)
     }
 
     /// Notes that a code goes another way than it was meant to.
-    pub(super) fn note_deflection(&self, tenant: &str, refusal: Refusal) -> Refused {
+    pub(super) fn note_deflection(&self, tenant: &str, refusal: Refusal) -> Box<Refused> {
         let labels = [(Label::Rule, &*refusal.rule)];
         let counter = self.metrics.counter(Metric::Deflections, &labels);
         counter.increment(1);
@@ -76,24 +76,26 @@ impl Dispatcher {
         row.reason = Some(refused.refusal.reason);
         row.decision = Some(decision.id);
         let claim = delivery.claim;
-        let intent = Intent {
+        let intent = Box::new(Intent {
             delivery: row,
             // A refusal with a time releases its key; one by policy keeps it.
             claim: refused.refusal.retry_after.is_none().then_some(claim.0),
             fingerprint: claim.1,
             attempt: None,
             spool: true,
-        };
+        });
         self.ledger.record_refusal(decision, Some(intent));
         fault.with(fault::DELIVERY_ID, delivery.id.to_string())
     }
 
-    fn note(&self, tenant: &str, refusal: Refusal, consequence: Consequence) -> Refused {
+    /// Decides on a refusal, and records the decision. In a box, as every delivery under way has room for one and few
+    /// have one.
+    fn note(&self, tenant: &str, refusal: Refusal, consequence: Consequence) -> Box<Refused> {
         let decided = self.decisions.decide(tenant, &refusal, consequence);
         if let Some(row) = decided.row.clone() {
             self.ledger.record_refusal(row, None);
         }
-        Refused { refusal, decided }
+        Box::new(Refused { refusal, decided })
     }
 
     pub(super) fn count_refusal(&self, refusal: &Refusal, mode: &str) {

@@ -11,7 +11,7 @@ use crate::{
         channel::Family,
         delivery::{Outcome as Use, State},
         failure::Failure,
-        id::{AttemptId, DeliveryId},
+        id::{AttemptId, DecisionId, DeliveryId},
         privacy::KeyedHash,
     },
     error::Reason,
@@ -68,35 +68,37 @@ impl Dispatcher {
         }
     }
 
-    /// Records a delivery with its claim and first attempt, or says that it must not be sent.
+    /// Records a delivery with its claim and first attempt, or says that it must not be sent. `decision` is the one that
+    /// sent it another way.
     pub(super) async fn record_first(
         &self,
-        delivery: DeliveryRow,
-        claim: (KeyedHash, KeyedHash),
+        delivery: &Delivery,
+        decision: Option<DecisionId>,
         attempt: AttemptRow,
-        deadline: Instant,
     ) -> Permission {
-        let id = attempt.id;
-        let tenant = delivery.tenant.clone();
-        let spool = self.settings.on_unavailable == OnUnavailable::Send;
-        let intent = Intent {
-            delivery,
-            claim: Some(claim.0),
-            fingerprint: claim.1,
-            attempt: Some(attempt),
-            spool,
-        };
+        let (id, deadline) = (attempt.id, delivery.deadline);
         let wait = self.settings.intent_within.min(self.remaining(deadline));
-        let permission = match tokio::time::timeout(wait, self.ledger.record(intent)).await {
+        let recorded = self.ledger.record(Box::new(Intent {
+            delivery: DeliveryRow {
+                decision,
+                ..self.row(delivery, State::Sending)
+            },
+            claim: Some(delivery.claim.0),
+            fingerprint: delivery.claim.1,
+            attempt: Some(attempt),
+            spool: self.settings.on_unavailable == OnUnavailable::Send,
+        }));
+        let permission = match tokio::time::timeout(wait, recorded).await {
             Ok(Ok(Recorded::New)) => Permission::Send,
             Ok(Ok(Recorded::ClaimedBy(winner))) => {
-                Permission::Elsewhere(self.follow(&tenant, winner, deadline).await)
+                let tenant = &delivery.request.tenant;
+                Permission::Elsewhere(self.follow(tenant, winner, deadline).await)
             }
             Ok(Err(problem)) => self.unrecorded(id, Some(&problem)),
             Err(_) => self.unrecorded(id, None),
         };
         if matches!(permission, Permission::Refused) {
-            self.take_back_delivery(id.delivery);
+            self.take_back_delivery(delivery.id);
         }
         permission
     }
@@ -141,13 +143,13 @@ impl Dispatcher {
         let id = delivery.id;
         let mut row = self.row(delivery, state);
         row.reason = Some(reason);
-        let intent = Intent {
+        let intent = Box::new(Intent {
             delivery: row,
             claim: None,
             fingerprint: KeyedHash([0; 16]),
             attempt: None,
             spool: true,
-        };
+        });
         let this = self.clone();
         self.tracker.spawn(async move {
             if let Err(problem) = this.ledger.record(intent).await {

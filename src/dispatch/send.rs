@@ -49,7 +49,7 @@ pub(super) struct Hashes {
 /// A send under way.
 pub(super) struct Delivery {
     pub(super) id: DeliveryId,
-    pub(super) request: Request,
+    pub(super) request: Box<Request>,
     pub(super) hashes: Hashes,
     pub(super) claim: (KeyedHash, KeyedHash),
     pub(super) deadline: Instant,
@@ -63,13 +63,13 @@ pub(super) struct Admitted {
     /// The channels that were wanted, whatever the verdict left of them.
     pub(super) wanted: Channels,
     /// The refusal that stands behind a deflection.
-    pub(super) refused: Option<Refused>,
+    pub(super) refused: Option<Box<Refused>>,
 }
 
 impl Dispatcher {
     /// Sends one code, or waits for what comes of an earlier request with the same key. Runs out with the deadline, and
     /// may be dropped at any time: the send goes on and is recorded.
-    pub async fn send(self: &Arc<Self>, request: Request, deadline: Instant) -> Outcome {
+    pub async fn send(self: &Arc<Self>, request: Box<Request>, deadline: Instant) -> Outcome {
         let claim = self.claim_of(&request);
         let id = DeliveryId::new(&self.clock);
         match self.claims.claim(claim.0, claim.1, id) {
@@ -138,14 +138,12 @@ impl Dispatcher {
     async fn deliver(
         self: Arc<Self>,
         id: DeliveryId,
-        request: Request,
+        mut request: Box<Request>,
         claim: (KeyedHash, KeyedHash),
         deadline: Instant,
     ) -> Outcome {
-        let request = self
-            .preferences
-            .complete(request, self.remaining(deadline))
-            .await;
+        let patience = self.remaining(deadline);
+        self.preferences.complete(&mut request, patience).await;
         let delivery = Delivery {
             id,
             hashes: self.hashes_of(&request),
@@ -181,7 +179,9 @@ impl Dispatcher {
             };
             return self.closed(delivery, State::Failed, reason);
         }
-        match self.walk(delivery, tenant, admitted).await {
+        // Kept here, so that it is not moved once more inside a future.
+        let mut walk = self.walk(delivery, tenant, admitted);
+        match walk.run().await {
             Ok(walked) => self.answer(delivery, &walked),
             Err(elsewhere) => elsewhere,
         }

@@ -9,9 +9,7 @@ use crate::{
         directory::Configured,
         provider::{Message, SendError},
     },
-    domain::{
-        channel::Channel, delivery::State, failure::Failure, id::AttemptId, privacy::Private,
-    },
+    domain::{channel::Channel, failure::Failure, id::AttemptId, privacy::Private},
     error::Reason,
     guard::{self, Charged},
     messages::{
@@ -80,11 +78,11 @@ impl Left {
 pub(super) struct Walked {
     pub(super) left: Left,
     /// The first refusal of the guard, where it refused a way.
-    pub(super) refused: Option<Refused>,
+    pub(super) refused: Option<Box<Refused>>,
 }
 
 /// A route under way.
-struct Walk<'a> {
+pub(super) struct Walk<'a> {
     by: &'a Arc<Dispatcher>,
     delivery: &'a Delivery,
     tenant: &'a Tenant,
@@ -100,7 +98,7 @@ struct Walk<'a> {
     /// What the attempt that is about to begin was charged.
     charged: Charged,
     /// The refusal behind a deflection, or the first one of a message.
-    refused: Option<Refused>,
+    refused: Option<Box<Refused>>,
     left: Left,
 }
 
@@ -122,14 +120,14 @@ enum Turn<'a> {
 }
 
 impl Dispatcher {
-    /// Takes the route's steps until one is accepted, or none may follow. An outcome in `Err` is another process's.
-    pub(super) async fn walk(
-        self: &Arc<Self>,
-        delivery: &Delivery,
-        tenant: &Tenant,
+    /// A delivery's route, of which no step is taken yet.
+    pub(super) fn walk<'a>(
+        self: &'a Arc<Self>,
+        delivery: &'a Delivery,
+        tenant: &'a Tenant,
         admitted: Admitted,
-    ) -> Result<Walked, Outcome> {
-        let mut walk = Walk {
+    ) -> Walk<'a> {
+        Walk {
             by: self,
             delivery,
             tenant,
@@ -146,17 +144,22 @@ impl Dispatcher {
             charged: Charged::default(),
             refused: admitted.refused,
             left: Left::Done,
-        };
-        let left = walk.run().await?;
-        Ok(Walked {
-            left,
-            refused: walk.refused,
-        })
+        }
     }
 }
 
 impl<'a> Walk<'a> {
-    async fn run(&mut self) -> Result<Left, Outcome> {
+    /// Takes the steps until one is accepted, or none may follow; once. An outcome in `Err` is another
+    /// process's.
+    pub(super) async fn run(&mut self) -> Result<Walked, Outcome> {
+        let left = self.steps().await?;
+        Ok(Walked {
+            left,
+            refused: self.refused.take(),
+        })
+    }
+
+    async fn steps(&mut self) -> Result<Left, Outcome> {
         while let Some(step) = self.next() {
             match self.turn(&step) {
                 Turn::Pass => {}
@@ -358,10 +361,8 @@ impl Walk<'_> {
         let (by, delivery) = (self.by, self.delivery);
         let attempt = by.attempt_row(id, step);
         let permission = if delivery.tally.count() == 0 {
-            let mut row = by.row(delivery, State::Sending);
-            row.decision = self.refused.as_ref().map(Refused::decision);
-            by.record_first(row, delivery.claim, attempt.clone(), delivery.deadline)
-                .await
+            let decision = self.refused.as_deref().map(Refused::decision);
+            by.record_first(delivery, decision, attempt.clone()).await
         } else {
             by.record_further(attempt.clone(), delivery.deadline).await
         };

@@ -118,17 +118,15 @@ impl<S> Authenticated<S> {
     }
 
     fn admit(&self, request: &mut Request<Body>) -> Result<(), Reason> {
-        let caller = match request.extensions().get::<Arc<Caller>>() {
-            Some(caller) => caller.clone(),
-            None => bearer(request)
-                .and_then(|token| self.callers.by_token(token))
-                .ok_or(Reason::Unauthenticated)?,
-        };
-        if !caller.may_call(request.uri().path()) {
-            return Err(Reason::NotAllowed);
+        if request.extensions().get::<Arc<Caller>>().is_none() {
+            let token = bearer(request);
+            let caller = token.and_then(|token| self.callers.by_token(token));
+            let caller = caller.ok_or(Reason::Unauthenticated)?;
+            request.extensions_mut().insert(caller);
         }
-        request.extensions_mut().insert(caller);
-        Ok(())
+        let caller = request.extensions().get::<Arc<Caller>>();
+        let may = caller.is_some_and(|caller| caller.may_call(request.uri().path()));
+        may.then_some(()).ok_or(Reason::NotAllowed)
     }
 }
 

@@ -38,11 +38,11 @@ impl OtpService {
         time: Time,
         prefix: &str,
     ) -> Result<Explanation, Fault> {
-        let request = parse::send(wire, &caller.name, time, Intention::Explain, prefix)?;
+        let mut request = parse::send(wire, &caller.name, time, Intention::Explain, prefix)?;
         permit(caller, &request.tenant)?;
         let patience = time.deadline.saturating_duration_since(time.arrived);
         let preferences = self.dispatcher.preferences();
-        let request = preferences.complete(request, patience).await;
+        preferences.complete(&mut request, patience).await;
         self.dispatcher.explain(&request)
     }
 }

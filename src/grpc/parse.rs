@@ -68,14 +68,15 @@ pub(super) enum Intention {
     Explain,
 }
 
-/// Reads a request to send. `prefix` stands before the names of bad fields.
+/// Reads a request to send. `prefix` stands before the names of bad fields. In a box from here on: it is large, and passed on
+/// from one to the next until the message is out.
 pub(super) fn send(
     wire: v1::SendOtpRequest,
     client: &Arc<str>,
     time: Time,
     intention: Intention,
     prefix: &str,
-) -> Result<Request, Fault> {
+) -> Result<Box<Request>, Fault> {
     let mut bad = Violations::default();
     let recipient = wire.recipient.unwrap_or_default();
     let phone = PhoneNumber::parse(&recipient.phone_number);
@@ -136,7 +137,7 @@ pub(super) fn send(
         return Err(Reason::Internal.into());
     };
     let private = |text: String| (!text.is_empty()).then(|| Private::new(text));
-    Ok(Request {
+    Ok(Box::new(Request {
         tenant: wire.tenant,
         client: client.clone(),
         idempotency_key: Private::new(wire.idempotency_key),
@@ -159,7 +160,7 @@ pub(super) fn send(
         stored: None,
         client_ip,
         attributes: Attributes::new(wire.attributes),
-    })
+    }))
 }
 
 /// Reads the id of a delivery.

@@ -63,7 +63,7 @@ pub trait Ledger: Send + Sync {
     /// An error for an intent that may be spooled means that it is kept and written later, where there is room; one
     /// whose claim turns out to be held is then written without it. Either way the caller settles what it began: the
     /// result of a delivery that was never written is dropped.
-    async fn record(&self, intent: Intent) -> Result<Recorded, LedgerError>;
+    async fn record(&self, intent: Box<Intent>) -> Result<Recorded, LedgerError>;
 
     /// Writes a further attempt. Returns once it is committed. Where `on_unavailable` is `send`, an error or a caller
     /// who gives up means that it is kept and written later; otherwise it is taken back.
@@ -88,7 +88,7 @@ pub trait Ledger: Send + Sync {
 
     /// Takes in a decision, with the delivery it refused where that is kept, to be committed within 50 ms. A decision
     /// of the same id replaces the one before: that is how a minute's count grows.
-    fn record_refusal(&self, decision: DecisionRow, delivery: Option<Intent>);
+    fn record_refusal(&self, decision: DecisionRow, delivery: Option<Box<Intent>>);
 
     /// Reads one delivery of a tenant.
     async fn delivery(

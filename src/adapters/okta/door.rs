@@ -214,14 +214,17 @@ impl Visit<'_> {
             Ok(body) => body,
             Err((status, reason)) => return self.refuse(status, reason),
         };
-        let hook = match Hook::read(&body) {
-            Ok(hook) => hook,
+        let request = match Hook::read(&body).map(|hook| self.meaning(&hook)) {
+            Ok(Ok(request)) => request,
+            Ok(Err(ending)) => return self.answer(&ending),
             Err(problem) => {
                 tracing::debug!(request.id = self.id, error = %problem, "okta hook is no JSON object");
                 return self.refuse(Reason::InvalidRequest.http(), Reason::InvalidRequest);
             }
         };
-        let ending = self.end(&hook).await;
+        // Nothing of the hook's text is kept while the gateway works.
+        drop(body);
+        let ending = self.send(request).await;
         self.answer(&ending)
     }
 
@@ -231,12 +234,12 @@ impl Visit<'_> {
         read(body, MAX_BODY, until).await
     }
 
-    /// What becomes of a hook.
-    async fn end(&self, hook: &Hook<'_>) -> Ending {
+    /// What a hook asks for, or how it ends without a question to the gateway.
+    fn meaning(&self, hook: &Hook<'_>) -> Result<Box<SendOtpRequest>, Ending> {
         let around = &self.door.0.around;
         let tenant = &self.resident.tenant;
         if hook.is_preview() && !tenant.sends_previews {
-            return Ending::Preview;
+            return Err(Ending::Preview);
         }
         if hook.purpose().is_none() {
             around.observer.unknown_request_type(&tenant.name);
@@ -250,25 +253,26 @@ impl Visit<'_> {
             );
             tenant.usual_family
         });
-        match hook.request(&tenant.name, tenant.country, family) {
-            Ok(request) => {
-                let request = self.with_profile(request).await;
-                gateway::send(&around.gateway, request, self.deadline, &around.clock).await
-            }
-            Err(reason) => reason.into(),
-        }
+        let request = hook.request(&tenant.name, tenant.country, family)?;
+        Ok(Box::new(request))
     }
 
-    /// The request with what the person's profile says, if that can be had in time.
-    async fn with_profile(&self, mut request: SendOtpRequest) -> SendOtpRequest {
+    /// Has a code sent.
+    async fn send(&self, mut request: Box<SendOtpRequest>) -> Ending {
+        let around = &self.door.0.around;
+        self.add_profile(&mut request).await;
+        gateway::send(&around.gateway, request, self.deadline, &around.clock).await
+    }
+
+    /// Adds what the person's profile says, if that can be had in time.
+    async fn add_profile(&self, request: &mut SendOtpRequest) {
         let user = request.recipient.as_ref().map(|who| who.user_id.as_str());
         let user = user.filter(|user| !user.is_empty());
         if let (Some(profiles), Some(user)) = (&self.resident.profiles, user)
             && let Some(profile) = Box::pin(profiles.find(user, self.deadline)).await
         {
-            profile.fill(&mut request);
+            profile.fill(request);
         }
-        request
     }
 
     /// The answer to a hook: always HTTP 200.

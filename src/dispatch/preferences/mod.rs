@@ -168,20 +168,18 @@ impl Preferences {
         Ok(*deleted.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The request with what is stored for its person: the channels beside its own, and the locale where it has none
-    /// itself.
-    pub async fn complete(&self, mut request: Request, patience: Duration) -> Request {
+    /// Adds what is stored for a request's person: the channels beside its own, and the locale where it has none itself.
+    pub async fn complete(&self, request: &mut Request, patience: Duration) {
         let Some(user) = &request.user else {
-            return request;
+            return;
         };
         let Some(stored) = self.find(&request.tenant, user, patience).await else {
-            return request;
+            return;
         };
         if request.locale.is_empty() {
             request.locale.clone_from(&stored.locale);
         }
         request.stored = Some(stored);
-        request
     }
 
     /// What is stored for a person, if that can be said soon enough.

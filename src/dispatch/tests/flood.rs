@@ -59,7 +59,10 @@ impl Inside {
         let phone = format!("+1415{:07}", 5_550_000 + self.sent);
         let request = self.request(&phone, &format!("sent {}", self.sent));
         let began = Clock::system().now();
-        let outcome = self.dispatcher.send(request, self.deadline()).await;
+        let outcome = self
+            .dispatcher
+            .send(Box::new(request), self.deadline())
+            .await;
         assert!(outcome.is_ok(), "{outcome:?}");
         Clock::system().now().duration_since(began)
     }
@@ -77,7 +80,10 @@ impl Inside {
     async fn refused(&self, number: u64) {
         let phone = format!("+336{:08}", number % 100_000_000);
         let request = self.request(&phone, &format!("refused {number}"));
-        let outcome = self.dispatcher.send(request, self.deadline()).await;
+        let outcome = self
+            .dispatcher
+            .send(Box::new(request), self.deadline())
+            .await;
         assert!(outcome.is_err());
     }
 

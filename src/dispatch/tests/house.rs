@@ -190,7 +190,9 @@ impl House {
     }
 
     pub(super) async fn send_within(&self, request: Request, patience: Duration) -> Outcome {
-        self.dispatcher.send(request, self.within(patience)).await
+        self.dispatcher
+            .send(Box::new(request), self.within(patience))
+            .await
     }
 
     /// What a provider was sent.

@@ -79,7 +79,7 @@ impl Moody {
 
 #[async_trait]
 impl Ledger for Moody {
-    async fn record(&self, intent: Intent) -> Result<Recorded, LedgerError> {
+    async fn record(&self, intent: Box<Intent>) -> Result<Recorded, LedgerError> {
         self.in_mood(self.inner.record(intent)).await
     }
 
@@ -123,7 +123,7 @@ impl Ledger for Moody {
         self.inner.sent(age, most).await
     }
 
-    fn record_refusal(&self, decision: DecisionRow, delivery: Option<Intent>) {
+    fn record_refusal(&self, decision: DecisionRow, delivery: Option<Box<Intent>>) {
         self.inner.record_refusal(decision, delivery);
     }
 

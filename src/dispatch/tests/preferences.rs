@@ -40,6 +40,11 @@ fn channels(channels: &[Channel]) -> Wish {
     }
 }
 
+async fn completed(by: &Preferences, mut request: Request) -> Request {
+    by.complete(&mut request, PATIENCE).await;
+    request
+}
+
 fn of(house: &House, key: &str, user: &str) -> Request {
     Request {
         user: Some(Private::new(user)),
@@ -106,7 +111,7 @@ async fn a_deletion_says_what_it_took_and_leaves_what_it_may_not_take() {
     ] {
         let delete = preferences.delete(TENANT, &user, extent, "billing").await;
         assert_eq!(delete, Ok(deleted));
-        let stored = preferences.complete(of(&house, "1", "u-1"), PATIENCE).await;
+        let stored = completed(preferences, of(&house, "1", "u-1")).await;
         let stored = stored.stored.expect("there is one");
         assert!(stored.channels.is_empty());
         assert!(stored.line_user == Some(Private::new(LINE_USER)));
@@ -126,7 +131,7 @@ async fn people_without_one_are_not_looked_up() {
     let preferences = house.dispatcher.preferences();
     learn(preferences).await;
     let user = Private::new("u-1");
-    let complete = |user| preferences.complete(of(&house, "1", user), PATIENCE);
+    let complete = |user| completed(preferences, of(&house, "1", user));
     assert!(complete("u-2").await.stored.is_none());
     let set = preferences.set(TENANT, &user, channels(&[Sms]), "portal");
     set.await.expect("it is stored");
@@ -138,10 +143,9 @@ async fn people_without_one_are_not_looked_up() {
         tenant: "umbrella".to_owned(),
         ..of(&house, "1", "u-1")
     };
-    assert!(preferences.complete(other, PATIENCE).await.stored.is_none());
+    assert!(completed(preferences, other).await.stored.is_none());
     assert!(
-        preferences
-            .complete(house.request("1"), PATIENCE)
+        completed(preferences, house.request("1"))
             .await
             .stored
             .is_none()
@@ -159,14 +163,14 @@ async fn a_ledger_that_is_slow_or_away_means_no_preference() {
     for (mood, outcome) in [(Mood::Hangs, "late"), (Mood::Away, "failed")] {
         house.ledger.turn(mood);
         let begun = house.clock.now();
-        let request = preferences.complete(of(&house, "1", "u-1"), PATIENCE).await;
+        let request = completed(preferences, of(&house, "1", "u-1")).await;
         assert!(request.stored.is_none());
         assert!(house.clock.now() - begun <= Duration::from_millis(51));
         let series = format!("{READS}{{outcome=\"{outcome}\"}}");
         assert_eq!(house.counted(&series), 1);
     }
     house.ledger.turn(Mood::Well);
-    let request = preferences.complete(of(&house, "1", "u-1"), PATIENCE).await;
+    let request = completed(preferences, of(&house, "1", "u-1")).await;
     assert!(request.stored.is_some());
     house.ledger.turn(Mood::Away);
     let set = preferences.set(TENANT, &user, channels(&[Whatsapp]), "portal");
@@ -181,7 +185,7 @@ async fn who_gives_up_on_a_write_leaves_nothing_outdated_behind() {
     let user = Private::new("u-1");
     let set = |wish| preferences.set(TENANT, &user, wish, "portal");
     set(channels(&[Sms])).await.expect("it is stored");
-    let complete = || preferences.complete(of(&house, "1", "u-1"), PATIENCE);
+    let complete = || completed(preferences, of(&house, "1", "u-1"));
     assert!(complete().await.stored.is_some());
     {
         // Begun, and dropped before it can be done.
@@ -214,7 +218,7 @@ async fn a_request_keeps_what_it_says_itself() {
     };
     let set = preferences.set(TENANT, &user, wish, "portal");
     set.await.expect("it is stored");
-    let empty = preferences.complete(of(&house, "1", "u-1"), PATIENCE).await;
+    let empty = completed(preferences, of(&house, "1", "u-1")).await;
     assert_eq!(empty.locale, "ja");
     assert_eq!(empty.line_user, None, "the caller said none");
     let stored = empty.stored.and_then(|stored| stored.line_user.clone());
@@ -225,7 +229,7 @@ async fn a_request_keeps_what_it_says_itself() {
         line_user: Some(Private::new("U-of-the-caller")),
         ..of(&house, "1", "u-1")
     };
-    let full = preferences.complete(full, PATIENCE).await;
+    let full = completed(preferences, full).await;
     assert_eq!(full.locale, "fr");
     assert_eq!(full.line_user, Some(Private::new("U-of-the-caller")));
     assert!(full.stored.is_some());
@@ -279,7 +283,7 @@ async fn a_line_user_id_is_sealed_traced_and_survives_a_change_of_keys() {
         Some("portal")
     );
     let house = house(0);
-    let request = new.complete(of(&house, "1", "u-1"), PATIENCE).await;
+    let request = completed(&new, of(&house, "1", "u-1")).await;
     let stored = request.stored.and_then(|stored| stored.line_user.clone());
     assert_eq!(stored, Some(Private::new(LINE_USER)));
     assert!(old.get(TENANT, &user).await.expect("it is read").is_none());

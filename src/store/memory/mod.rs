@@ -233,8 +233,8 @@ fn moves(now: State, news: State) -> bool {
 
 #[async_trait]
 impl Ledger for MemoryLedger {
-    async fn record(&self, intent: Intent) -> Result<Recorded, LedgerError> {
-        Ok(self.tables().record(intent))
+    async fn record(&self, intent: Box<Intent>) -> Result<Recorded, LedgerError> {
+        Ok(self.tables().record(*intent))
     }
 
     async fn record_attempt(&self, attempt: AttemptRow) -> Result<(), LedgerError> {
@@ -266,14 +266,14 @@ impl Ledger for MemoryLedger {
         Ok(())
     }
 
-    fn record_refusal(&self, decision: DecisionRow, delivery: Option<Intent>) {
+    fn record_refusal(&self, decision: DecisionRow, delivery: Option<Box<Intent>>) {
         let mut tables = self.tables();
         tables.decisions.insert(decision.id, decision);
         if tables.decisions.len() > ROWS {
             tables.decisions.pop_first();
         }
         if let Some(intent) = delivery {
-            tables.record(intent);
+            tables.record(*intent);
         }
     }
 

@@ -176,8 +176,8 @@ impl SqliteLedger {
 
 #[async_trait]
 impl Ledger for SqliteLedger {
-    async fn record(&self, intent: Intent) -> Result<Recorded, LedgerError> {
-        match self.ask(Op::Record(Box::new(intent))).await? {
+    async fn record(&self, intent: Box<Intent>) -> Result<Recorded, LedgerError> {
+        match self.ask(Op::Record(intent)).await? {
             Done::ClaimedBy(holder) => Ok(Recorded::ClaimedBy(holder)),
             Done::Written | Done::Changed(_) => Ok(Recorded::New),
         }
@@ -209,7 +209,7 @@ impl Ledger for SqliteLedger {
         self.upkeep(outcomes::verify_all(rows)).await.map(drop)
     }
 
-    fn record_refusal(&self, decision: DecisionRow, delivery: Option<Intent>) {
+    fn record_refusal(&self, decision: DecisionRow, delivery: Option<Box<Intent>>) {
         self.queue.tell(Op::Refusal(Box::new((decision, delivery))));
     }
 

@@ -37,7 +37,7 @@ pub(super) enum Op {
     /// A destination was verified.
     Verified(Box<VerifiedRow>),
     /// A decision, with the delivery it refused.
-    Refusal(Box<(DecisionRow, Option<Intent>)>),
+    Refusal(Box<(DecisionRow, Option<Box<Intent>>)>),
     /// A step of upkeep.
     Upkeep(Step),
 }

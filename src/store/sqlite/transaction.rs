@@ -108,7 +108,7 @@ fn one<'s>(
         }
         Op::SettleOutcome(id, outcome) => outcomes::settle(to.connection(), *id, *outcome)?,
         Op::Verified(row) => outcomes::verify(to.connection(), row)?,
-        Op::Refusal(refusal) => write::refusal(to, claims, &refusal.0, refusal.1.as_ref())?,
+        Op::Refusal(refusal) => write::refusal(to, claims, &refusal.0, refusal.1.as_deref())?,
         Op::Upkeep(step) => Done::Changed(step(to.connection(), claims)?),
     };
     Ok(Some(done))

@@ -79,7 +79,7 @@ impl Bench {
     }
 
     /// Records an intent that must be new.
-    pub(in crate::store) async fn begin(&self, intent: Intent) -> DeliveryId {
+    pub(in crate::store) async fn begin(&self, intent: Box<Intent>) -> DeliveryId {
         let id = intent.delivery.id;
         assert_eq!(self.ledger.record(intent).await, Ok(Recorded::New));
         id
@@ -102,9 +102,9 @@ impl Bench {
 }
 
 /// A delivery of `acme` with its first attempt.
-pub(in crate::store) fn intent(clock: &Clock) -> Intent {
+pub(in crate::store) fn intent(clock: &Clock) -> Box<Intent> {
     let id = DeliveryId::new(clock);
-    Intent {
+    Box::new(Intent {
         delivery: DeliveryRow {
             id,
             tenant: "acme".to_owned(),
@@ -128,19 +128,19 @@ pub(in crate::store) fn intent(clock: &Clock) -> Intent {
         fingerprint: hash(3),
         attempt: Some(attempt(id, 1, clock)),
         spool: false,
-    }
+    })
 }
 
 /// The same with a claim.
-pub(in crate::store) fn claiming(claim: u8, clock: &Clock) -> Intent {
-    Intent {
+pub(in crate::store) fn claiming(claim: u8, clock: &Clock) -> Box<Intent> {
+    Box::new(Intent {
         claim: Some(hash(claim)),
-        ..intent(clock)
-    }
+        ..*intent(clock)
+    })
 }
 
 /// A delivery that was refused.
-pub(in crate::store) fn refused(decision: DecisionId, clock: &Clock) -> Intent {
+pub(in crate::store) fn refused(decision: DecisionId, clock: &Clock) -> Box<Intent> {
     let mut intent = intent(clock);
     intent.attempt = None;
     intent.delivery.state = State::Refused;

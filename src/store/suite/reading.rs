@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     domain::{delivery::State, id::DeliveryId},
-    store::record::{Filter, Intent},
+    store::record::Filter,
 };
 
 questions! {
@@ -127,7 +127,7 @@ async fn a_page_that_finds_nothing_goes_on_without_naming_a_foreign_row(bench: B
     let ours = bench.begin(intent(&bench.clock())).await;
     bench.pass(Duration::from_millis(1));
     let mut writes = Vec::new();
-    let foreign: Vec<Intent> = (0..21_000)
+    let foreign: Vec<_> = (0..21_000)
         .map(|n| {
             if n % 100 == 0 {
                 bench.pass(Duration::from_millis(1));

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::delivery::State::{self, Accepted, Failed, Unconfirmed},
-    store::{Recorded, record::Intent},
+    store::Recorded,
 };
 
 const QUARTER: Duration = Duration::from_mins(15);
@@ -83,10 +83,8 @@ async fn recent_claims_are_found_with_their_records(bench: Bench) {
         .settle_delivery(released, result(State::Failed, true));
     bench.begin(intent(&clock)).await;
     let decided = decision(&clock);
-    let refusal = Intent {
-        claim: Some(hash(4)),
-        ..refused(decided.id, &clock)
-    };
+    let mut refusal = refused(decided.id, &clock);
+    refusal.claim = Some(hash(4));
     bench.ledger.record_refusal(decided, Some(refusal.clone()));
     bench.ledger.flush().await.unwrap();
 

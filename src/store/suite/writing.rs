@@ -17,7 +17,7 @@ use crate::{
         id::{AttemptId, DecisionId},
     },
     error::Reason,
-    store::{Backlog, Recorded, record::Intent},
+    store::{Backlog, Recorded},
 };
 
 questions! {
@@ -247,10 +247,8 @@ async fn an_abandoned_record_leaves_nothing(bench: Bench) {
 async fn a_refusal_leaves_its_decision_and_its_delivery(bench: Bench) {
     let clock = bench.clock();
     let decided = decision(&clock);
-    let intent = Intent {
-        claim: Some(hash(9)),
-        ..refused(decided.id, &clock)
-    };
+    let mut intent = refused(decided.id, &clock);
+    intent.claim = Some(hash(9));
     let id = intent.delivery.id;
     bench
         .ledger

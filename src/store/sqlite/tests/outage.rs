@@ -18,11 +18,10 @@ use crate::{
     },
 };
 
-fn spooling(clock: &Clock) -> Intent {
-    Intent {
-        spool: true,
-        ..intent(clock)
-    }
+fn spooling(clock: &Clock) -> Box<Intent> {
+    let mut intent = intent(clock);
+    intent.spool = true;
+    intent
 }
 
 fn assert_away<T: std::fmt::Debug>(answer: &Result<T, LedgerError>) {
@@ -274,10 +273,8 @@ async fn what_was_sent_is_written_even_if_its_claim_is_held() {
     let clock = place.clock();
     ledger.record(claiming(1, &clock)).await.unwrap();
     let stranger = hold(&place);
-    let twin = Intent {
-        spool: true,
-        ..claiming(1, &clock)
-    };
+    let mut twin = claiming(1, &clock);
+    twin.spool = true;
     let id = twin.delivery.id;
     assert_away(&ledger.record(twin).await);
     stranger.execute_batch("COMMIT").unwrap();

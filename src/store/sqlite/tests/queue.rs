@@ -13,7 +13,6 @@ use crate::{
     domain::delivery::State,
     store::{
         Backlog, Ledger, LedgerError, Recorded,
-        record::Intent,
         sqlite::tuning::Tuning,
         suite::bench::{claiming, everything, intent, result},
     },
@@ -38,10 +37,8 @@ async fn an_intent_whose_caller_gave_up_is_taken_back() {
     let clock = place.clock();
     let stranger = hold(&place);
     let given_up = claiming(1, &clock);
-    let kept = Intent {
-        spool: true,
-        ..claiming(2, &clock)
-    };
+    let mut kept = claiming(2, &clock);
+    kept.spool = true;
     let (given_up_id, kept_id) = (given_up.delivery.id, kept.delivery.id);
     ask_and_give_up(ledger.record(given_up));
     ask_and_give_up(ledger.record(kept));
@@ -88,10 +85,8 @@ async fn a_full_queue_refuses_and_keeps_what_may_be_spooled() {
         futures_util::future::poll_immediate(asked).await == Some(Err(LedgerError::Overloaded))
     })
     .await;
-    let kept = Intent {
-        spool: true,
-        ..intent(&clock)
-    };
+    let mut kept = intent(&clock);
+    kept.spool = true;
     let id = kept.delivery.id;
     assert_eq!(ledger.record(kept).await, Err(LedgerError::Overloaded));
     assert_eq!(ledger.backlog().spooled_total, 1);
