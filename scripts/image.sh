@@ -30,26 +30,20 @@ recorder() {
     CARGO_TARGET_DIR=target/profile compile "-Cprofile-generate=$1"
 }
 
-# The flags of what is shipped stand here alone; what is given are further ones. The standard library and the C library
+# What only the program is compiled by that is shipped; what is given are further flags, and .cargo/config.toml has those
+# of every build. The standard library and the C library
 # are linked in, so that the image needs no other file; folders of the machine that builds it do not show in it.
 # "cargo auditable" would do the same, but name itself by its path, which Cargo puts into the names of all functions: a
 # profile would fit in one folder only.
 compile() {
-    local target variable flags sqlite home=${CARGO_HOME:-$HOME/.cargo}
+    local target variable flags home=${CARGO_HOME:-$HOME/.cargo}
     target=$(rustc --print host-tuple)
     variable=${target//-/_}
-    # Left out of SQLite: what nothing here uses, checks of how it is called, which types make sure of, and counts of what
-    # it allocates, which take a lock each time.
-    sqlite="-USQLITE_ENABLE_FTS3 -USQLITE_ENABLE_FTS3_PARENTHESIS -USQLITE_ENABLE_FTS5 -USQLITE_ENABLE_RTREE \
-        -USQLITE_ENABLE_DBSTAT_VTAB -USQLITE_SOUNDEX -USQLITE_ENABLE_LOAD_EXTENSION -DSQLITE_OMIT_LOAD_EXTENSION \
-        -USQLITE_ENABLE_API_ARMOR -USQLITE_ENABLE_COLUMN_METADATA -USQLITE_ENABLE_STAT4 -DSQLITE_OMIT_DEPRECATED \
-        -DSQLITE_OMIT_SHARED_CACHE -USQLITE_ENABLE_MEMORY_MANAGEMENT -DSQLITE_DEFAULT_MEMSTATUS=0"
     flags=$(printf '%s\037' "$@" -Ctarget-feature=+crt-static -Clink-arg=-Wl,-z,pack-relative-relocs \
         "--remap-path-prefix=$home=/cargo")--remap-path-prefix=$PWD=/build
     PATH="$PWD/.cache/cargo/bin:$PATH" \
         CARGO_ENCODED_RUSTFLAGS=$flags \
         env "CFLAGS_$variable=-ffile-prefix-map=$home=/cargo -ffile-prefix-map=$PWD=/build -DMY_ASSEMBLER_IS_TOO_OLD_FOR_512AVX" \
-        LIBSQLITE3_FLAGS="$sqlite" \
         RUSTC_WORKSPACE_WRAPPER=cargo-auditable \
         CARGO_AUDITABLE_ORIG_ARGS='{"offline":false,"locked":true,"frozen":false,"config":[]}' \
         cargo build --release --locked --bin tollgate --target "$target" >&2

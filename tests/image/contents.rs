@@ -125,4 +125,9 @@ fn the_dockerfile_builds_this_version_with_this_compiler() {
         dockerfile.contains(&format!("rust:{channel}-")),
         "{channel}"
     );
+    let sent = fs::read_to_string(repository(".dockerignore")).unwrap();
+    for needed in [".cargo/config.toml", "Cargo.lock", "benches"] {
+        let line = format!("!{needed}");
+        assert!(sent.lines().any(|one| one == line), "{line}");
+    }
 }

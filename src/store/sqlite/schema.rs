@@ -78,4 +78,21 @@ mod tests {
         verified: phone_hash tenant day
         ");
     }
+
+    #[test]
+    fn what_nothing_uses_is_left_out_of_sqlite() {
+        let connection = Connection::open_in_memory().unwrap();
+        let mut options = connection.prepare("PRAGMA compile_options").unwrap();
+        let options = options.query_map([], |row| row.get::<_, String>(0));
+        let options: Vec<_> = options.unwrap().map(Result::unwrap).collect();
+        let has = |option: &str| options.iter().any(|one| one == option);
+        assert!(
+            has("OMIT_JSON") && has("DEFAULT_MEMSTATUS=0"),
+            "{options:?}"
+        );
+        assert!(
+            !has("ENABLE_FTS5") && !has("ENABLE_API_ARMOR"),
+            "{options:?}"
+        );
+    }
 }
