@@ -3,6 +3,8 @@
 use std::{
     pin::pin,
     task::{Context, Waker},
+    thread,
+    time::Duration,
 };
 
 use futures_util::future::join_all;
@@ -10,13 +12,49 @@ use rusqlite::Connection;
 
 use super::{Place, patient, quick, until};
 use crate::{
+    clock::Clock,
     domain::delivery::State,
     store::{
         Backlog, Ledger, LedgerError, Recorded,
-        sqlite::tuning::Tuning,
+        sqlite::{op::Op, queue::Queue, tuning::Tuning},
         suite::bench::{claiming, everything, intent, result},
     },
 };
+
+#[test]
+fn the_writer_rests_before_a_transaction_and_what_comes_meanwhile_shares_it() {
+    let place = Place::new();
+    let rest = Duration::from_millis(100);
+    let queue = Queue::new(Tuning {
+        gather: rest,
+        ..quick()
+    });
+    let ask = || queue.ask(Op::Record(intent(&place.clock()))).unwrap();
+    let clock = Clock::system();
+    let (began, mut batch) = (clock.now(), Vec::new());
+    let _first = ask();
+    assert!(queue.next(&mut batch, None));
+    assert!(clock.now() - began >= rest);
+    assert_eq!(batch.len(), 1);
+    // The end cuts a rest short, however long it is, but leaves nothing behind.
+    let queue = Queue::new(Tuning {
+        gather: Duration::from_mins(1),
+        ..quick()
+    });
+    let ask = || queue.ask(Op::Record(intent(&place.clock()))).unwrap();
+    let _first = ask();
+    thread::scope(|threads| {
+        let end = threads.spawn(|| {
+            let second = ask();
+            queue.close();
+            second
+        });
+        batch.clear();
+        assert!(queue.next(&mut batch, None));
+        assert_eq!(batch.len(), 2);
+        drop(end.join());
+    });
+}
 
 fn hold(place: &Place) -> Connection {
     let stranger = place.stranger();
