@@ -14,7 +14,8 @@ ARG BUILDER=docker.io/library/rust:1.95.0-slim-bookworm
 FROM ${BUILDER} AS build
 WORKDIR /build
 COPY . .
-# What was fetched and compiled before is found again where the builder keeps such mounts. Every flag is in the script, or in .cargo/config.toml.
+# What was fetched and compiled before is found again where the builder keeps such mounts. Every
+# flag is in the script or in .cargo/config.toml.
 RUN --mount=type=cache,target=/build/.cache \
     --mount=type=cache,target=/build/target \
     --mount=type=cache,target=/usr/local/cargo/registry \

@@ -30,11 +30,10 @@ recorder() {
     CARGO_TARGET_DIR=target/profile compile "-Cprofile-generate=$1"
 }
 
-# What only the program is compiled by that is shipped; what is given are further flags, and .cargo/config.toml has those
-# of every build. The standard library and the C library
-# are linked in, so that the image needs no other file; folders of the machine that builds it do not show in it.
-# "cargo auditable" would do the same, but name itself by its path, which Cargo puts into the names of all functions: a
-# profile would fit in one folder only.
+# Every build has the flags of .cargo/config.toml; those of what is shipped stand here, and what is given are further
+# ones. The standard library and the C library are linked in, so that the image needs no other file; folders of the
+# machine that builds it do not show in it. "cargo auditable" would do the same, but name itself by its path, which
+# Cargo puts into the names of all functions: a profile would fit in one folder only.
 compile() {
     local target variable flags home=${CARGO_HOME:-$HOME/.cargo}
     target=$(rustc --print host-tuple)

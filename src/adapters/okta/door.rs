@@ -222,7 +222,7 @@ impl Visit<'_> {
                 return self.refuse(Reason::InvalidRequest.http(), Reason::InvalidRequest);
             }
         };
-        // Nothing of the hook's text is kept while the gateway works.
+        // What the request needs of it is copied; the rest is not kept while the gateway works.
         drop(body);
         let ending = self.send(request).await;
         self.answer(&ending)

@@ -21,39 +21,53 @@ use crate::{
     },
 };
 
+/// A queue whose writer rests so long before each transaction, unless so many entries wait.
+fn resting(gather: Duration, batch: usize) -> Queue {
+    Queue::new(Tuning {
+        gather,
+        batch,
+        ..quick()
+    })
+}
+
 #[test]
-fn the_writer_rests_before_a_transaction_and_what_comes_meanwhile_shares_it() {
+fn the_writer_rests_before_a_transaction_unless_it_is_full() {
     let place = Place::new();
-    let rest = Duration::from_millis(100);
-    let queue = Queue::new(Tuning {
-        gather: rest,
-        ..quick()
-    });
-    let ask = || queue.ask(Op::Record(intent(&place.clock()))).unwrap();
     let clock = Clock::system();
-    let (began, mut batch) = (clock.now(), Vec::new());
-    let _first = ask();
-    assert!(queue.next(&mut batch, None));
-    assert!(clock.now() - began >= rest);
-    assert_eq!(batch.len(), 1);
-    // The end cuts a rest short, however long it is, but leaves nothing behind.
-    let queue = Queue::new(Tuning {
-        gather: Duration::from_mins(1),
-        ..quick()
-    });
+    let time_of = |rest, batch, asked: usize| {
+        let queue = resting(rest, batch);
+        let ask = |_| queue.ask(Op::Record(intent(&place.clock()))).unwrap();
+        let _asked: Vec<_> = (0..asked).map(ask).collect();
+        let (began, mut taken) = (clock.now(), Vec::new());
+        assert!(queue.next(&mut taken, None));
+        assert_eq!(taken.len(), asked);
+        clock.now() - began
+    };
+    let short = Duration::from_millis(100);
+    assert!(time_of(short, 3, 2) >= short);
+    let long = Duration::from_mins(1);
+    assert!(time_of(long, 3, 3) < long);
+}
+
+#[test]
+fn the_end_cuts_a_rest_short_and_leaves_nothing_behind() {
+    let place = Place::new();
+    let queue = resting(Duration::from_mins(1), 3);
     let ask = || queue.ask(Op::Record(intent(&place.clock()))).unwrap();
     let _first = ask();
+    let mut taken = Vec::new();
     thread::scope(|threads| {
         let end = threads.spawn(|| {
             let second = ask();
             queue.close();
             second
         });
-        batch.clear();
-        assert!(queue.next(&mut batch, None));
-        assert_eq!(batch.len(), 2);
-        drop(end.join());
+        assert!(queue.next(&mut taken, None));
+        drop(end.join().unwrap());
     });
+    assert_eq!(taken.len(), 2);
+    taken.clear();
+    assert!(!queue.next(&mut taken, None));
 }
 
 fn hold(place: &Place) -> Connection {
