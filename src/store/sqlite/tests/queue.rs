@@ -24,8 +24,8 @@ use crate::{
 /// A queue whose writer rests so long before each transaction, unless so many entries wait.
 fn resting(gather: Duration, batch: usize) -> Queue {
     Queue::new(Tuning {
-        gather,
         batch,
+        gather,
         ..quick()
     })
 }
