@@ -3,6 +3,7 @@
 
 use std::{fmt, marker::PhantomData};
 
+use http::Extensions;
 use prost::Message;
 use tonic::codec::{BufferSettings, Codec};
 use tonic_prost::{ProstDecoder, ProstEncoder};
@@ -66,6 +67,24 @@ where
 /// Bytes to start with, and bytes of a stream to gather before they are sent on, the latter as in `tonic`.
 fn buffers() -> BufferSettings {
     BufferSettings::new(512, 32 * 1024)
+}
+
+/// A message that stays in the process in which it was made: it goes along with its call as it is, and its place in what
+/// is written for the wire stays empty. Nothing that comes over a network can bring one.
+#[derive(Clone)]
+pub struct Handed<T>(Box<T>);
+
+impl<T: Clone + Send + Sync + 'static> Handed<T> {
+    /// Lets a message go along with what has these extensions.
+    pub fn put(message: Box<T>, along: &mut Extensions) {
+        along.insert(Self(message));
+    }
+
+    /// The message that came along, if one did.
+    pub fn take(from: &mut Extensions) -> Option<Box<T>> {
+        let Self(message) = from.remove()?;
+        Some(message)
+    }
 }
 
 /// The compiled descriptors, for reflection.

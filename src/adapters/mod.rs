@@ -14,9 +14,34 @@ use crate::pb::v1::otp_service_client::OtpServiceClient;
 #[error(transparent)]
 pub struct TransportError(#[from] pub Box<dyn std::error::Error + Send + Sync>);
 
-/// The gateway: the generated client over whatever carries it, a service in this process or a channel to another one.
-/// The transport finds a [`WriteGate`](crate::outbound::WriteGate) among the request's extensions and passes it when it
-/// writes the request.
-pub type Gateway = OtpServiceClient<
-    BoxCloneSyncService<http::Request<Body>, http::Response<Body>, TransportError>,
->;
+/// What carries calls to the gateway: a service in this process or a channel to another one. It finds a
+/// [`WriteGate`](crate::outbound::WriteGate) among a request's extensions and passes it when it writes the request.
+pub type Transport = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, TransportError>;
+
+/// The gateway.
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    /// The generated client over whatever carries it.
+    pub client: OtpServiceClient<Transport>,
+    /// Whether it is in this process: then messages are [`Handed`](crate::pb::Handed) over, and nobody need write and read
+    /// them.
+    pub is_here: bool,
+}
+
+impl Gateway {
+    /// A gateway in this process.
+    pub fn here(transport: Transport) -> Self {
+        Self {
+            client: OtpServiceClient::new(transport),
+            is_here: true,
+        }
+    }
+
+    /// A gateway in another process.
+    pub fn elsewhere(transport: Transport) -> Self {
+        Self {
+            client: OtpServiceClient::new(transport),
+            is_here: false,
+        }
+    }
+}

@@ -22,7 +22,6 @@ use crate::{
         Outbound,
         channel::{self, Remote},
     },
-    pb::v1::otp_service_client::OtpServiceClient,
     telemetry::metrics::Metrics,
     web::serve::{Bound, health},
 };
@@ -225,14 +224,14 @@ fn adapter(
     tenants: Vec<Tenant>,
     gateway: Option<&Gateway>,
 ) -> Result<OktaDoor, StartError> {
-    let transport = match gateway {
-        Some(gateway) => gateway.door.in_process(),
-        None => remote(config, shared)?,
+    let gateway = match gateway {
+        Some(gateway) => adapters::Gateway::here(gateway.door.in_process()),
+        None => adapters::Gateway::elsewhere(remote(config, shared)?),
     };
     let outbound = Outbound::new(&config.outbound, None)
         .map_err(|problem| StartError::Outbound(problem.to_string()))?;
     let surroundings = Surroundings {
-        gateway: OtpServiceClient::new(transport),
+        gateway,
         outbound,
         clock: shared.clock.clone(),
         observer: Arc::new(Counting(shared.metrics.clone())),
@@ -255,14 +254,8 @@ pub(super) fn okta_tenants(config: &Config, secrets: &Secrets) -> Result<Vec<Ten
     })
 }
 
-type Transport = tower::util::BoxCloneSyncService<
-    http::Request<tonic::body::Body>,
-    http::Response<tonic::body::Body>,
-    adapters::TransportError,
->;
-
 /// A channel to a gateway in another process.
-fn remote(config: &Config, shared: &Shared) -> Result<Transport, StartError> {
+fn remote(config: &Config, shared: &Shared) -> Result<adapters::Transport, StartError> {
     let settings = &config.gateway;
     if settings.url.is_empty() {
         return Err(StartError::Gateway(

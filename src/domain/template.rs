@@ -88,6 +88,31 @@ pub struct Places<'a> {
 pub struct Template {
     source: Arc<str>,
     engine: Arc<Environment<'static>>,
+    /// Its pieces, where it is so plain that the engine need not be asked.
+    plain: Option<Arc<[Piece]>>,
+}
+
+/// A piece of a plain template.
+enum Piece {
+    Text(Box<str>),
+    Code,
+    Minutes,
+    Brand,
+    Purpose,
+    Locale,
+}
+
+impl Piece {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "code" => Some(Self::Code),
+            "minutes" => Some(Self::Minutes),
+            "brand" => Some(Self::Brand),
+            "purpose" => Some(Self::Purpose),
+            "locale" => Some(Self::Locale),
+            _ => None,
+        }
+    }
 }
 
 impl Template {
@@ -105,6 +130,7 @@ impl Template {
         let template = Self {
             source: source.into(),
             engine: Arc::new(engine),
+            plain: pieces(source).map(Arc::from),
         };
         let named = template.compiled().undeclared_variables(false);
         let mut unknown: Vec<_> = named
@@ -207,6 +233,13 @@ impl Template {
     }
 
     fn render(&self, places: &Places<'_>, known: Known) -> Result<String, Error> {
+        match &self.plain {
+            Some(pieces) => Ok(joined(pieces, places)),
+            None => self.rendered(places, known),
+        }
+    }
+
+    fn rendered(&self, places: &Places<'_>, known: Known) -> Result<String, Error> {
         let values = Values {
             code: Value::from(places.code),
             minutes: places.minutes,
@@ -237,6 +270,38 @@ impl fmt::Debug for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Template").field(&self.source()).finish()
     }
+}
+
+/// The pieces of a template of text and bare names, which is what most are; `None` where there is anything else in it.
+fn pieces(source: &str) -> Option<Vec<Piece>> {
+    // The engine takes the last line's end away, too.
+    let source = source.strip_suffix('\n').unwrap_or(source);
+    let mut rest = source.strip_suffix('\r').unwrap_or(source);
+    let mut pieces = Vec::new();
+    while let Some((text, place)) = rest.split_once("{{") {
+        let (name, after) = place.split_once("}}")?;
+        pieces.push(Piece::Text(text.into()));
+        pieces.push(Piece::named(name.trim())?);
+        rest = after;
+    }
+    pieces.push(Piece::Text(rest.into()));
+    let has_statement = ["{%", "{#"].iter().any(|mark| source.contains(mark));
+    (!has_statement).then_some(pieces)
+}
+
+fn joined(pieces: &[Piece], places: &Places<'_>) -> String {
+    let mut text = String::with_capacity(160);
+    for piece in pieces {
+        match piece {
+            Piece::Text(written) => text.push_str(written),
+            Piece::Code => text.push_str(places.code),
+            Piece::Minutes => text.push_str(itoa::Buffer::new().format(places.minutes)),
+            Piece::Brand => text.push_str(places.brand),
+            Piece::Purpose => text.push_str(places.purpose.as_str()),
+            Piece::Locale => text.push_str(places.locale),
+        }
+    }
+    text
 }
 
 /// What the library says is wrong.
@@ -330,6 +395,8 @@ fn on_one_line(text: &str) -> String {
 mod tests {
     use std::collections::HashMap;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     fn fill(source: &str, attributes: &[(&str, &str)]) -> Result<String, String> {
@@ -354,6 +421,46 @@ mod tests {
         assert_eq!(text, "Acme 482913 5 sign_in ja-JP <Zoë & \"Bob\">");
         for name in VARIABLES {
             assert!(source.contains(&format!("{{{{ {name}")), "{name}");
+        }
+    }
+
+    #[test]
+    fn only_text_and_bare_names_are_plain() {
+        let is_plain = |source: &str| Template::compile(source).unwrap().plain.is_some();
+        for source in ["{{ brand }}: {{code}}\n{{\tminutes }} min }} {\n", "x"] {
+            assert!(is_plain(source), "{source:?}");
+        }
+        for source in [
+            "{{ code }} {{ attributes.a }}",
+            "{{ code }}{% if brand %}{{ brand }}{% endif %}",
+            "{{ code }}{# said in private #}",
+            "a {{- code }}",
+            "{{ code | upper }}",
+        ] {
+            assert!(!is_plain(source), "{source:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_plain_template_says_what_the_engine_says(
+            parts in prop::collection::vec(prop::sample::select(vec![
+                "{{ code }}", "{{brand}}", "{{\u{a0}minutes\n}}", "{{ purpose }}", "{{ locale }}", "{{- code }}",
+                "{{ code -}}", "{{+ code }}", "{{ code | upper }}", "{{ attributes.a }}", "{% if code %}", "{% endif %}",
+                "{# ", " #}", "{% raw %}", "{% endraw %}", "{{", "{", "}", "}}", "%}", "\n", "\r\n", "\r", " ", "é", "code",
+            ]), 0..8),
+        ) {
+            let Ok(template) = Template::compile(&parts.concat()) else { return Ok(()) };
+            let Some(pieces) = &template.plain else { return Ok(()) };
+            let places = Places {
+                code: "<482913>",
+                minutes: 5,
+                brand: "Acme & {{ code }}",
+                purpose: Purpose::SignIn,
+                locale: "ja-JP",
+                attributes: &Attributes::default(),
+            };
+            prop_assert_eq!(joined(pieces, &places), template.rendered(&places, Known::Nothing).unwrap());
         }
     }
 

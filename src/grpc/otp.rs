@@ -1,13 +1,17 @@
 //! `OtpService`: the contract's methods in front of `dispatch`.
 
-use std::sync::Arc;
+use std::{future, sync::Arc, time::Instant};
 
+use futures_util::future::BoxFuture;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    dispatch::{Dispatcher, explain::Explanation, outcome::ReportError},
+    dispatch::{self, Dispatcher, explain::Explanation, outcome::ReportError},
     error::{Reason, fault::Fault},
-    pb::v1::{self, otp_service_server},
+    pb::{
+        Handed,
+        v1::{self, otp_service_server},
+    },
     store::LedgerError,
 };
 
@@ -31,6 +35,32 @@ impl OtpService {
         Self { dispatcher }
     }
 
+    async fn send(&self, asked: Send) -> Result<Response<v1::SendOtpResponse>, Status> {
+        match self.dispatcher.send(asked.request, asked.deadline).await {
+            Ok(answer) if asked.is_handed => {
+                let mut response = Response::new(v1::SendOtpResponse::default());
+                let answer = Box::new(render::answer(&answer));
+                Handed::put(answer, response.extensions_mut());
+                Ok(response)
+            }
+            Ok(answer) => Ok(Response::new(render::answer(&answer))),
+            Err(fault) => Err((*fault).clone().into()),
+        }
+    }
+
+    async fn dry_run(
+        &self,
+        wire: Box<v1::SendOtpRequest>,
+        caller: Arc<Caller>,
+        time: Time,
+    ) -> Result<Response<v1::SendOtpResponse>, Status> {
+        let explanation = self.explain(*wire, &caller, time, "").await?;
+        match explanation.reason {
+            Some(reason) => Err(Fault::new(reason).into()),
+            None => Ok(Response::new(render::dry_run(explanation.steps.first()))),
+        }
+    }
+
     async fn explain(
         &self,
         wire: v1::SendOtpRequest,
@@ -47,26 +77,54 @@ impl OtpService {
     }
 }
 
+/// What a request to send asks for.
+enum Asked {
+    Send(Send),
+    DryRun(Box<v1::SendOtpRequest>, Arc<Caller>, Time),
+}
+
+/// One code to be sent.
+struct Send {
+    request: Box<dispatch::request::Request>,
+    deadline: Instant,
+    /// Whether it was handed over within this process; its answer will be, then.
+    is_handed: bool,
+}
+
+impl Asked {
+    fn read(mut request: Request<v1::SendOtpRequest>) -> Result<Self, Status> {
+        let (caller, time) = context(&request)?;
+        let handed = Handed::take(request.extensions_mut());
+        let is_handed = handed.is_some();
+        let wire = handed.unwrap_or_else(|| Box::new(request.into_inner()));
+        if wire.dry_run {
+            return Ok(Self::DryRun(wire, caller, time));
+        }
+        let request = parse::send(*wire, &caller.name, time, Intention::Send, "")?;
+        permit(&caller, &request.tenant)?;
+        Ok(Self::Send(Send {
+            request,
+            deadline: time.deadline,
+            is_handed,
+        }))
+    }
+}
+
 #[tonic::async_trait]
 impl otp_service_server::OtpService for OtpService {
-    async fn send_otp(
-        &self,
+    // Written out, so that the wire's request is read at once: an async function would keep it, twice, until the end.
+    fn send_otp<'service, 'call>(
+        &'service self,
         request: Request<v1::SendOtpRequest>,
-    ) -> Result<Response<v1::SendOtpResponse>, Status> {
-        let (caller, time) = context(&request)?;
-        let wire = request.into_inner();
-        if wire.dry_run {
-            let explanation = Box::pin(self.explain(wire, &caller, time, "")).await?;
-            return match explanation.reason {
-                Some(reason) => Err(Fault::new(reason).into()),
-                None => Ok(Response::new(render::dry_run(explanation.steps.first()))),
-            };
-        }
-        let request = parse::send(wire, &caller.name, time, Intention::Send, "")?;
-        permit(&caller, &request.tenant)?;
-        match self.dispatcher.send(request, time.deadline).await {
-            Ok(answer) => Ok(Response::new(render::answer(&answer))),
-            Err(fault) => Err((*fault).clone().into()),
+    ) -> BoxFuture<'call, Result<Response<v1::SendOtpResponse>, Status>>
+    where
+        'service: 'call,
+        Self: 'call,
+    {
+        match Asked::read(request) {
+            Ok(Asked::Send(send)) => Box::pin(self.send(send)),
+            Ok(Asked::DryRun(wire, caller, time)) => Box::pin(self.dry_run(wire, caller, time)),
+            Err(status) => Box::pin(future::ready(Err(status))),
         }
     }
 
@@ -151,4 +209,56 @@ pub(super) fn permit(caller: &Caller, tenant: &str) -> Result<(), Fault> {
 pub(super) fn ledger_away(problem: &LedgerError) -> Status {
     tracing::error!(error = %problem, "the ledger could not be read");
     Fault::new(Reason::LedgerUnavailable).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+
+    /// A request with this on the wire, and that beside it.
+    fn request(
+        wire: v1::SendOtpRequest,
+        handed: Option<v1::SendOtpRequest>,
+    ) -> Request<v1::SendOtpRequest> {
+        let now = Clock::system().now();
+        let mut request = Request::new(wire);
+        request.extensions_mut().insert(Arc::new(Caller::adapter()));
+        request.extensions_mut().insert(Time {
+            arrived: now,
+            deadline: now,
+        });
+        if let Some(message) = handed {
+            Handed::put(Box::new(message), request.extensions_mut());
+        }
+        request
+    }
+
+    #[test]
+    fn what_is_handed_over_stands_for_what_is_on_the_wire() {
+        let message = v1::SendOtpRequest {
+            tenant: "acme".to_owned(),
+            idempotency_key: "k".to_owned(),
+            recipient: Some(v1::Recipient {
+                phone_number: "+447911123456".to_owned(),
+                ..Default::default()
+            }),
+            passcode: Some(v1::Passcode {
+                code: "482913".to_owned(),
+                valid_for: None,
+            }),
+            ..Default::default()
+        };
+        let none = v1::SendOtpRequest::default();
+        for (request, here) in [
+            (request(none.clone(), Some(message.clone())), true),
+            (request(message, None), false),
+        ] {
+            let Ok(Asked::Send(send)) = Asked::read(request) else {
+                panic!("it is a request to send");
+            };
+            assert_eq!((&*send.request.tenant, send.is_handed), ("acme", here));
+        }
+        assert!(Asked::read(request(none, None)).is_err());
+    }
 }

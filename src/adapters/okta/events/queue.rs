@@ -249,7 +249,7 @@ impl Teller {
         let mut request = Request::new(report.clone());
         request.set_timeout(PATIENCE);
         request.extensions_mut().insert(WriteGate::default());
-        let mut gateway = self.gateway.clone();
+        let mut gateway = self.gateway.client.clone();
         // In one process the gateway runs inside this call: a bug there must not end the queue.
         let call = AssertUnwindSafe(gateway.report_outcome(request)).catch_unwind();
         match time::timeout(PATIENCE, call).await {

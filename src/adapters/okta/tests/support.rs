@@ -36,7 +36,6 @@ use crate::{
     outbound::{Outbound, WriteGate},
     pb::v1::{
         self, ReportOutcomeRequest, ReportOutcomeResponse, SendOtpRequest, SendOtpResponse,
-        otp_service_client::OtpServiceClient,
         otp_service_server::{OtpService, OtpServiceServer},
     },
 };
@@ -119,7 +118,7 @@ impl FakeGateway {
         let transport = service_fn(move |request: Request<tonic::body::Body>| {
             carry(service.clone(), scripted.clone(), request)
         });
-        OtpServiceClient::new(BoxCloneSyncService::new(transport))
+        Gateway::elsewhere(BoxCloneSyncService::new(transport))
     }
 }
 
