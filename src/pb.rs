@@ -75,7 +75,7 @@ fn buffers() -> BufferSettings {
 pub struct Handed<T>(Box<T>);
 
 impl<T: Clone + Send + Sync + 'static> Handed<T> {
-    /// Lets a message go along with what has these extensions.
+    /// Puts a message among the extensions of a request or an answer.
     pub fn put(message: Box<T>, along: &mut Extensions) {
         along.insert(Self(message));
     }

@@ -22,10 +22,10 @@ pub type Transport = BoxCloneSyncService<http::Request<Body>, http::Response<Bod
 #[derive(Clone, Debug)]
 pub struct Gateway {
     /// The generated client over whatever carries it.
-    pub client: OtpServiceClient<Transport>,
+    client: OtpServiceClient<Transport>,
     /// Whether it is in this process: then messages are [`Handed`](crate::pb::Handed) over, and nobody need write and read
     /// them.
-    pub is_here: bool,
+    is_here: bool,
 }
 
 impl Gateway {

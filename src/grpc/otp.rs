@@ -35,15 +35,9 @@ impl OtpService {
         Self { dispatcher }
     }
 
-    async fn send(&self, asked: Send) -> Result<Response<v1::SendOtpResponse>, Status> {
-        match self.dispatcher.send(asked.request, asked.deadline).await {
-            Ok(answer) if asked.is_handed => {
-                let mut response = Response::new(v1::SendOtpResponse::default());
-                let answer = Box::new(render::answer(&answer));
-                Handed::put(answer, response.extensions_mut());
-                Ok(response)
-            }
-            Ok(answer) => Ok(Response::new(render::answer(&answer))),
+    async fn send(&self, order: Order) -> Result<Response<v1::SendOtpResponse>, Status> {
+        match self.dispatcher.send(order.request, order.deadline).await {
+            Ok(answer) => Ok(response(render::answer(&answer), order.is_handed)),
             Err(fault) => Err((*fault).clone().into()),
         }
     }
@@ -79,12 +73,12 @@ impl OtpService {
 
 /// What a request to send asks for.
 enum Asked {
-    Send(Send),
+    Send(Order),
     DryRun(Box<v1::SendOtpRequest>, Arc<Caller>, Time),
 }
 
 /// One code to be sent.
-struct Send {
+struct Order {
     request: Box<dispatch::request::Request>,
     deadline: Instant,
     /// Whether it was handed over within this process; its answer will be, then.
@@ -102,7 +96,7 @@ impl Asked {
         }
         let request = parse::send(*wire, &caller.name, time, Intention::Send, "")?;
         permit(&caller, &request.tenant)?;
-        Ok(Self::Send(Send {
+        Ok(Self::Send(Order {
             request,
             deadline: time.deadline,
             is_handed,
@@ -122,7 +116,7 @@ impl otp_service_server::OtpService for OtpService {
         Self: 'call,
     {
         match Asked::read(request) {
-            Ok(Asked::Send(send)) => Box::pin(self.send(send)),
+            Ok(Asked::Send(order)) => Box::pin(self.send(order)),
             Ok(Asked::DryRun(wire, caller, time)) => Box::pin(self.dry_run(wire, caller, time)),
             Err(status) => Box::pin(future::ready(Err(status))),
         }
@@ -186,6 +180,16 @@ impl otp_service_server::OtpService for OtpService {
         let explanation = self.explain(wire, &caller, time, "request.").await?;
         Ok(Response::new(render::explanation(explanation)))
     }
+}
+
+/// An answer, handed over to whoever handed the request over.
+fn response(answer: v1::SendOtpResponse, is_handed: bool) -> Response<v1::SendOtpResponse> {
+    if !is_handed {
+        return Response::new(answer);
+    }
+    let mut empty = Response::new(v1::SendOtpResponse::default());
+    Handed::put(Box::new(answer), empty.extensions_mut());
+    empty
 }
 
 /// Who calls, and how long they wait: put there by the layers before.
@@ -254,11 +258,29 @@ mod tests {
             (request(none.clone(), Some(message.clone())), true),
             (request(message, None), false),
         ] {
-            let Ok(Asked::Send(send)) = Asked::read(request) else {
+            let Ok(Asked::Send(order)) = Asked::read(request) else {
                 panic!("it is a request to send");
             };
-            assert_eq!((&*send.request.tenant, send.is_handed), ("acme", here));
+            assert_eq!((&*order.request.tenant, order.is_handed), ("acme", here));
         }
         assert!(Asked::read(request(none, None)).is_err());
+    }
+    #[test]
+    fn who_hands_a_request_over_is_handed_the_answer() {
+        let answer = v1::SendOtpResponse {
+            delivery_id: "dlv_1".to_owned(),
+            ..Default::default()
+        };
+        for is_handed in [true, false] {
+            let mut response = response(answer.clone(), is_handed);
+            let handed = Handed::take(response.extensions_mut());
+            let (handed, written) = (handed.map(|handed| *handed), response.into_inner());
+            let expect = if is_handed {
+                (Some(answer.clone()), v1::SendOtpResponse::default())
+            } else {
+                (None, answer.clone())
+            };
+            assert_eq!((handed, written), expect);
+        }
     }
 }

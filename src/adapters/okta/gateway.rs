@@ -46,8 +46,8 @@ pub async fn send(
     }
 }
 
-/// The call's request: it says how much time is left, and carries the gate. Out of its box here where it is to be written,
-/// so that neither is kept while the gateway works.
+/// The call's request: it says how much time is left, and carries the gate. What is to be written is taken out of its box
+/// here, so that the box is not kept while the gateway works.
 fn asking(
     is_here: bool,
     left: Duration,
