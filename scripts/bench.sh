@@ -10,5 +10,5 @@ scripts/tools.sh auditable
 say "building Tollgate as it is shipped, and what it is measured with; this takes some minutes the first time"
 program=$(scripts/image.sh program)
 cargo bench --locked --bench send --no-run
-say "measuring: three rounds, about three minutes"
+say "measuring: three rounds, about five minutes"
 cargo bench --quiet --locked --bench send -- --product "$program" "$@"

@@ -4,7 +4,7 @@
 
 -- Valid British mobile numbers, enough for every phase: +447400000000 to +447449999999.
 local FIRST_NUMBER = 447400000000
-local NUMBERS_PER_PHASE = 1500000
+local NUMBERS_PER_PHASE = 450000
 
 local PATTERN = table.concat({
     '{"eventId":"bench-%d-%d","eventTime":"2026-03-02T09:15:30.000Z",',

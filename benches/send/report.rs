@@ -1,16 +1,42 @@
-//! The table: medians of the rounds, and each as a ratio to the floor.
+//! The table: medians of the rounds, and medians of their ratios to the floor.
 
 use std::{fmt::Write, time::Duration};
 
 /// One stretch of load on one server.
 #[derive(Clone, Copy)]
 pub(crate) struct Stretch {
+    pub(crate) messages: u64,
     /// Processor time per message.
     pub(crate) cpu: Duration,
     /// Messages per second.
     pub(crate) rate: f64,
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
+}
+
+impl Stretch {
+    /// One stretch of several parts: processor time and rate by how much each weighs, latencies as in the middle one.
+    pub(crate) fn of(parts: &[Self]) -> Self {
+        let messages: u64 = parts.iter().map(|part| part.messages).sum();
+        let weighed = |of: fn(&Self) -> f64, by: fn(&Self) -> f64| {
+            let whole: f64 = parts.iter().map(by).sum();
+            parts.iter().map(|part| of(part) * by(part)).sum::<f64>() / whole
+        };
+        let middle = |read: fn(&Self) -> f64| {
+            Duration::from_secs_f64(median(parts.iter().map(read)).unwrap_or_default())
+        };
+        Self {
+            messages,
+            cpu: Duration::from_secs_f64(weighed(
+                |part| part.cpu.as_secs_f64(),
+                |part| count(part.messages),
+            )),
+            // Parts are equally long.
+            rate: weighed(|part| part.rate, |_| 1.0),
+            p50: middle(|part| part.p50.as_secs_f64()),
+            p99: middle(|part| part.p99.as_secs_f64()),
+        }
+    }
 }
 
 /// What is measured outside the rounds.
@@ -53,49 +79,52 @@ impl Subject {
     }
 }
 
-/// One line of the table: what it is, its decimals, and how to read it off a server.
-type Row = (&'static str, usize, fn(&Subject) -> Option<f64>);
+/// One line of the table: what it is, its decimals, and how to read it off a server: one value, or one of each round.
+type Row = (&'static str, usize, fn(&Subject) -> Vec<f64>);
 
 const ROWS: &[Row] = &[
     ("CPU per message, saturated, µs", 1, |s| {
-        median(&s.full, |x| micros(x.cpu))
+        each(&s.full, |x| micros(x.cpu))
     }),
     ("CPU per message, equal rate, µs", 1, |s| {
-        median(&s.equal, |x| micros(x.cpu))
+        each(&s.equal, |x| micros(x.cpu))
     }),
     ("CPU per message, half load, µs", 1, |s| {
-        median(&s.half, |x| micros(x.cpu))
+        each(&s.half, |x| micros(x.cpu))
     }),
     ("messages per second, saturated", 0, |s| {
-        median(&s.full, |x| x.rate)
+        each(&s.full, |x| x.rate)
     }),
     ("messages per second, equal rate", 0, |s| {
-        median(&s.equal, |x| x.rate)
+        each(&s.equal, |x| x.rate)
     }),
     ("messages per second, half load", 0, |s| {
-        median(&s.half, |x| x.rate)
+        each(&s.half, |x| x.rate)
     }),
     ("p50, saturated, ms", 2, |s| {
-        median(&s.full, |x| millis(x.p50))
+        each(&s.full, |x| millis(x.p50))
     }),
     ("p99, saturated, ms", 2, |s| {
-        median(&s.full, |x| millis(x.p99))
+        each(&s.full, |x| millis(x.p99))
     }),
     ("p50, half load, ms", 2, |s| {
-        median(&s.half, |x| millis(x.p50))
+        each(&s.half, |x| millis(x.p50))
     }),
     ("p99, half load, ms", 2, |s| {
-        median(&s.half, |x| millis(x.p99))
+        each(&s.half, |x| millis(x.p99))
     }),
-    ("resident, idle, MiB", 1, |s| Some(s.rest.resident_idle)),
+    ("resident, idle, MiB", 1, |s| vec![s.rest.resident_idle]),
     ("resident, after the load, MiB", 1, |s| {
-        Some(s.rest.resident_after)
+        vec![s.rest.resident_after]
     }),
-    ("start to ready, ms", 0, |s| s.rest.start.map(millis)),
+    ("start to ready, ms", 0, |s| {
+        s.rest.start.map(millis).into_iter().collect()
+    }),
     ("binary, MB", 1, |s| {
-        s.rest.binary.map(|bytes| count(bytes) / 1e6)
+        let bytes = s.rest.binary.into_iter();
+        bytes.map(|bytes| count(bytes) / 1e6).collect()
     }),
-    ("provider request's form, bytes", 0, |s| Some(count(s.form))),
+    ("provider request's form, bytes", 0, |s| vec![count(s.form)]),
 ];
 
 /// The table in Markdown. The first subject is the floor.
@@ -111,7 +140,7 @@ pub(crate) fn table(subjects: &[Subject]) -> String {
     );
     for (title, decimals, read) in ROWS {
         let values: Vec<_> = subjects.iter().map(read).collect();
-        let shown = values.iter().map(|value| show(*value, *decimals));
+        let shown = values.iter().map(|values| show(values, *decimals));
         text += &line(title, shown.chain([ratio(&values)]));
     }
     text.trim_end().to_owned()
@@ -126,20 +155,26 @@ fn line(title: &str, cells: impl Iterator<Item = String>) -> String {
     line + "\n"
 }
 
-fn show(value: Option<f64>, decimals: usize) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
+fn show(values: &[f64], decimals: usize) -> String {
+    let middle = median(values.iter().copied());
+    middle.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
 }
 
-/// The last subject's value by the floor's.
-fn ratio(values: &[Option<f64>]) -> String {
-    match values {
-        [Some(floor), .., Some(last)] if *floor > 0.0 => format!("{:.2}", last / floor),
-        _ => "-".to_owned(),
-    }
+/// The last subject's values by the floor's of the same round; the median of that.
+fn ratio(values: &[Vec<f64>]) -> String {
+    let (Some(floor), Some(last)) = (values.first(), values.get(1..).and_then(<[_]>::last)) else {
+        return "-".to_owned();
+    };
+    let ratios = last.iter().zip(floor).map(|(last, floor)| last / floor);
+    show(&ratios.collect::<Vec<_>>(), 2)
 }
 
-fn median(stretches: &[Stretch], read: fn(&Stretch) -> f64) -> Option<f64> {
-    let mut values: Vec<_> = stretches.iter().map(read).collect();
+fn each(stretches: &[Stretch], read: fn(&Stretch) -> f64) -> Vec<f64> {
+    stretches.iter().map(read).collect()
+}
+
+fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<_> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
 }

@@ -18,6 +18,9 @@ use crate::{
 
 const ROUNDS: usize = 3;
 
+/// Each server's load of a round comes in so many parts, between which the other one has its own.
+const TURNS: u32 = 5;
+
 /// How long a server is loaded to find out how long its answers take.
 const TRIAL_SECONDS: u32 = 2;
 
@@ -32,7 +35,7 @@ const USUAL_FORM: usize = 90;
 
 /// What is measured, and for how long.
 pub(crate) struct Plan {
-    /// Seconds of each stretch of load.
+    /// Seconds of each load in each round.
     pub(crate) seconds: u32,
     /// The product's binary; without one only the floor is measured.
     pub(crate) product: Option<PathBuf>,
@@ -131,38 +134,57 @@ impl Bench {
 
     /// As much as each can take, then both at what the slower one could, and both at half of that.
     async fn round(&mut self, measured: &mut [Measured]) -> Result<()> {
-        let mut slowest = f64::MAX;
-        let mut full = Vec::new();
-        for server in &mut *measured {
-            let stretch = self.stretch(server, self.seconds, Duration::ZERO).await?;
-            slowest = slowest.min(stretch.rate);
-            full.push(stretch);
-        }
-        for (server, full) in measured.iter_mut().zip(full) {
-            let equal = if full.rate > slowest {
-                self.at_rate(server, slowest).await?
+        let full = self
+            .turns(measured, &vec![Duration::ZERO; measured.len()])
+            .await?;
+        let slowest = full.iter().map(|seen| seen.rate).fold(f64::MAX, f64::min);
+        let mut pauses = Vec::new();
+        for (server, full) in measured.iter_mut().zip(&full) {
+            pauses.push(if full.rate > slowest {
+                self.pause_for(server, slowest).await?
             } else {
-                full
-            };
-            server.subject.full.push(full);
-            server.subject.equal.push(equal);
+                Duration::ZERO
+            });
         }
+        let equal = self.turns(measured, &pauses).await?;
+        pauses.clear();
         for server in &mut *measured {
-            let half = self.at_rate(server, slowest / 2.0).await?;
-            server.subject.half.push(half);
+            pauses.push(self.pause_for(server, slowest / 2.0).await?);
+        }
+        let half = self.turns(measured, &pauses).await?;
+        for (index, server) in measured.iter_mut().enumerate() {
+            server.subject.full.push(full[index]);
+            server.subject.equal.push(equal[index]);
+            server.subject.half.push(half[index]);
         }
         Ok(())
     }
 
-    /// A stretch of load in which all connections together make `rate` requests a second.
-    async fn at_rate(&mut self, server: &mut Measured, rate: f64) -> Result<Stretch> {
+    /// How long each connection is to pause so that all of them together make `rate` requests a second.
+    async fn pause_for(&mut self, server: &mut Measured, rate: f64) -> Result<Duration> {
         let between = |rate: f64| Duration::from_secs_f64(f64::from(CONNECTIONS) / rate);
         // A connection also waits for its answer, and how long that takes depends on the rate: it is found out first.
         let cycle = between(rate);
         let trial = self.stretch(server, TRIAL_SECONDS, cycle).await?;
         let answer = between(trial.rate).saturating_sub(cycle);
-        self.stretch(server, self.seconds, cycle.saturating_sub(answer))
-            .await
+        Ok(cycle.saturating_sub(answer))
+    }
+
+    /// A load for each server, with this pause of its connections, in turns.
+    async fn turns(
+        &mut self,
+        measured: &mut [Measured],
+        pauses: &[Duration],
+    ) -> Result<Vec<Stretch>> {
+        let seconds = (self.seconds / TURNS).max(1);
+        let mut seen = vec![Vec::new(); measured.len()];
+        for _ in 0..TURNS {
+            for (index, server) in measured.iter_mut().enumerate() {
+                let stretch = self.stretch(server, seconds, pauses[index]).await?;
+                seen[index].push(stretch);
+            }
+        }
+        Ok(seen.iter().map(|parts| Stretch::of(parts)).collect())
     }
 
     /// One stretch of load on one server. Every request must have become one message at the provider.
@@ -187,6 +209,7 @@ impl Bench {
             seen.requests
         );
         Ok(Stretch {
+            messages,
             cpu: used / u32::try_from(messages)?,
             rate: seen.rate,
             p50: seen.p50,
