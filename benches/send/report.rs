@@ -5,6 +5,7 @@ use std::{fmt::Write, time::Duration};
 /// One stretch of load on one server.
 #[derive(Clone, Copy)]
 pub(crate) struct Stretch {
+    /// How many the provider took.
     pub(crate) messages: u64,
     /// Processor time per message.
     pub(crate) cpu: Duration,

@@ -265,6 +265,7 @@ mod tests {
         }
         assert!(Asked::read(request(none, None)).is_err());
     }
+
     #[test]
     fn who_hands_a_request_over_is_handed_the_answer() {
         let answer = v1::SendOtpResponse {
