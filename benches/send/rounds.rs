@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    slice,
     time::Duration,
 };
 
@@ -138,16 +139,16 @@ impl Bench {
             .turns(measured, &vec![Duration::ZERO; measured.len()])
             .await?;
         let slowest = full.iter().map(|seen| seen.rate).fold(f64::MAX, f64::min);
-        let mut pauses = Vec::new();
+        let mut equal = Vec::new();
         for (server, full) in measured.iter_mut().zip(&full) {
-            pauses.push(if full.rate > slowest {
-                self.pause_for(server, slowest).await?
+            if full.rate > slowest {
+                let pause = self.pause_for(server, slowest).await?;
+                equal.extend(self.turns(slice::from_mut(server), &[pause]).await?);
             } else {
-                Duration::ZERO
-            });
+                equal.push(*full);
+            }
         }
-        let equal = self.turns(measured, &pauses).await?;
-        pauses.clear();
+        let mut pauses = Vec::new();
         for server in &mut *measured {
             pauses.push(self.pause_for(server, slowest / 2.0).await?);
         }
