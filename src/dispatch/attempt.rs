@@ -72,6 +72,13 @@ impl Tally {
         self.known().trail
     }
 
+    /// How an attempt ended, as far as that is known; `None` where it has not begun.
+    fn ended(&self, id: AttemptId) -> Option<Ended> {
+        let known = self.known();
+        let attempt = known.attempts.iter().find(|one| one.id == id);
+        attempt.map(|one| ended_as(&one.result))
+    }
+
     /// How many attempts have begun.
     pub(super) fn count(&self) -> usize {
         self.known().attempts.len()
@@ -141,7 +148,8 @@ impl Dispatcher {
             Failure::Ambiguous
         };
         let ended = Err(SendError::new(failure, why));
-        ended_as(self.settle(id, tally, result(&ended, took)).known)
+        self.settle(id, tally, result(&ended, took));
+        tally.ended(id).unwrap_or(ended)
     }
 
     async fn request(
@@ -159,8 +167,8 @@ impl Dispatcher {
         let took = self.clock.now().saturating_duration_since(began);
         let ended = ended.unwrap_or_else(|_| Err(silence(&gate)));
         self.count(&configured.name, &message, &ended, took);
-        let learnt = self.settle(message.attempt, &tally, result(&ended, took));
-        if learnt.late {
+        let late = self.settle(message.attempt, &tally, result(&ended, took));
+        if late {
             let outcome = outcome_word(&ended);
             let labels = [
                 (Label::Provider, &*configured.name),
@@ -174,17 +182,17 @@ impl Dispatcher {
     }
 
     /// Learns an attempt's result, and corrects the delivery where its caller has had an answer already. What is known
-    /// already is not unlearnt.
-    fn settle(&self, id: AttemptId, tally: &Tally, mut result: AttemptResult) -> Learnt {
+    /// already is not unlearnt. Says whether the result came after dispatch had moved on.
+    fn settle(&self, id: AttemptId, tally: &Tally, mut result: AttemptResult) -> bool {
         // The ledger's queue is fed under the lock, so that rows are written in the order in which facts were learnt.
         let mut known = tally.known();
         let before = known.best();
         let Some(attempt) = known.attempts.iter_mut().find(|one| one.id == id) else {
-            return Learnt::at_once(result);
+            return false;
         };
         let stood = attempt.result.state;
         if stood.after(result.state) == stood {
-            return Learnt::at_once(attempt.result.clone());
+            return false;
         }
         let late = stood == State::Unconfirmed;
         if late {
@@ -192,7 +200,7 @@ impl Dispatcher {
             result.failure = Failure::Ambiguous.as_str();
         }
         attempt.result = result.clone();
-        self.ledger.settle_attempt(id, result.clone());
+        self.ledger.settle_attempt(id, result);
         let best = known.best();
         if known.concluded && best != before {
             self.ledger.settle_delivery(
@@ -207,10 +215,7 @@ impl Dispatcher {
                 },
             );
         }
-        Learnt {
-            known: result,
-            late,
-        }
+        late
     }
 
     /// The outcome that the attempts so far amount to; what comes later corrects the ledger only. A route that was cut
@@ -285,27 +290,14 @@ const fn is_unsent(best: State) -> bool {
     }
 }
 
-/// What is known of an attempt once news of it has come.
-struct Learnt {
-    known: AttemptResult,
-    /// Whether the news came after dispatch had moved on.
-    late: bool,
-}
-
-impl Learnt {
-    const fn at_once(known: AttemptResult) -> Self {
-        Self { known, late: false }
-    }
-}
-
 /// How an attempt ended of which this is known.
-fn ended_as(known: AttemptResult) -> Ended {
+fn ended_as(known: &AttemptResult) -> Ended {
     if known.state == State::Accepted {
-        let message_id = Some(known.message_id).filter(|id| !id.is_empty());
+        let message_id = Some(known.message_id.clone()).filter(|id| !id.is_empty());
         return Ok(Accepted { message_id });
     }
     let failure = Failure::from_name(known.failure).unwrap_or(Failure::Ambiguous);
-    Err(SendError::new(failure, known.provider_code))
+    Err(SendError::new(failure, &*known.provider_code))
 }
 
 /// A provider that said nothing for as long as a request may live.

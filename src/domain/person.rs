@@ -14,9 +14,13 @@ pub fn phone(keys: &PrivacyKeys, tenant: &str, phone: &PhoneNumber) -> KeyedHash
 /// The hashes under which it may have been written before: by older keys, and in its own form where that is not the
 /// canonical one, as ledgers had it once. There is none with one key and a number that has one form.
 pub fn older_phones(keys: &PrivacyKeys, tenant: &str, phone: &PhoneNumber) -> Vec<KeyedHash> {
-    let (number, written) = (phone.expose_canonical(), phone.expose_e164());
-    let mut older = keys.older(Subject::Phone, &[tenant.as_bytes(), number.as_bytes()]);
-    if written != number {
+    let mut older = Vec::new();
+    if keys.has_older() {
+        let number = phone.expose_canonical();
+        older = keys.older(Subject::Phone, &[tenant.as_bytes(), number.as_bytes()]);
+    }
+    if phone.key() != phone.expose_digits() {
+        let written = phone.expose_e164();
         older.extend(keys.all(Subject::Phone, &[tenant.as_bytes(), written.as_bytes()]));
     }
     older

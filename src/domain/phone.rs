@@ -247,7 +247,7 @@ impl PhoneNumber {
         // The plus stands before the code.
         let code = 1 + self.calling_code.checked_ilog10().unwrap_or(0) as usize + 1;
         let last = masked.len().saturating_sub(2).max(code);
-        masked.replace_range(code..last, &"*".repeat(last - code));
+        masked.replace_range(code..last, &STARS[..last - code]);
         masked
     }
 }
@@ -263,6 +263,9 @@ impl fmt::Debug for PhoneNumber {
         f.write_str(&self.masked())
     }
 }
+
+/// As many as a number has digits at most, and some.
+const STARS: &str = "********************";
 
 fn plus(digits: u64) -> String {
     // At most fifteen digits. Nothing is formatted: every message needs this form several times.

@@ -104,6 +104,11 @@ impl PrivacyKeys {
         keys.map(|key| digest(key, subject, parts)).collect()
     }
 
+    /// Whether anything may have been written by an older key.
+    pub fn has_older(&self) -> bool {
+        self.0.len() > 1
+    }
+
     /// The hashes under which a thing may have been written by an older key; none where there is one key.
     pub fn older(&self, subject: Subject, parts: &[&[u8]]) -> Vec<KeyedHash> {
         let keys = self.0.iter().skip(1);
