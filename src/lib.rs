@@ -14,6 +14,7 @@ pub mod domain;
 pub mod error;
 pub mod grpc;
 pub mod guard;
+pub mod lanes;
 pub mod messages;
 pub mod outbound;
 pub mod pb;

@@ -4,13 +4,14 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use crate::{
     config::tls::Tls,
+    lanes::Lanes,
     outbound::crypto,
     web::{serve::Door, tls::Certificate},
 };
 
 use super::{Shared, start::StartError};
 
-/// A door that stands by itself, not yet bound.
+/// A door that stands by itself, not yet bound, and no lanes.
 pub(super) fn door(
     name: &'static str,
     tls: Option<&Arc<Certificate>>,
@@ -28,6 +29,7 @@ pub(super) fn door(
         read_timeout,
         stop: shared.closing.clone(),
         tracker: shared.connections.clone(),
+        lanes: Lanes::default(),
     })
 }
 

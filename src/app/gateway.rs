@@ -56,7 +56,7 @@ impl Read {
         let ca = ca.map(|from| shared.secrets.resolve(from)).transpose();
         let ca = ca.map_err(|problem| StartError::one("outbound.ca", &problem));
         let ca = missing.keep(ca)?.flatten();
-        let outbound = Outbound::new(&config.outbound, ca.as_ref())
+        let outbound = Outbound::for_lanes(&config.outbound, ca.as_ref(), shared.lanes.count())
             .map_err(|problem| StartError::Outbound(problem.to_string()))?;
         let site = site(config, shared, &outbound, sandbox);
         let directory = Directory::build(&config.providers, site).map_err(StartError::Settings);
@@ -91,7 +91,7 @@ impl Gateway {
             directory,
             clients,
         } = read;
-        let ledger = store::open::open(&config.ledger, shared.clock.clone())
+        let ledger = store::open::open(&config.ledger, shared.lanes.clone(), shared.clock.clone())
             .map_err(|problem| StartError::Ledger(problem.to_string()))?;
         let keys = match keys {
             Some(keys) => keys,

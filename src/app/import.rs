@@ -12,6 +12,7 @@ use crate::{
         phone::{Country, PhoneNumber},
         privacy::{KeyedHash, PrivacyKeys},
     },
+    lanes::Lanes,
     store::{
         Ledger, LedgerError,
         open::{OpenError, open},
@@ -105,13 +106,14 @@ pub async fn verified(
     }
     let secrets = Secrets::new(variables.environment());
     let keys = privacy::configured(config, &secrets)?;
-    let ledger = open(&config.ledger, clock.clone()).map_err(|problem| match problem {
-        OpenError::InUse(_) => ImportError::InUse(problem.to_string()),
-        OpenError::Url(_)
-        | OpenError::NoFolder(_)
-        | OpenError::File { .. }
-        | OpenError::Database { .. } => StartError::Ledger(problem.to_string()).into(),
-    })?;
+    let ledger =
+        open(&config.ledger, Lanes::default(), clock.clone()).map_err(|problem| match problem {
+            OpenError::InUse(_) => ImportError::InUse(problem.to_string()),
+            OpenError::Url(_)
+            | OpenError::NoFolder(_)
+            | OpenError::File { .. }
+            | OpenError::Database { .. } => StartError::Ledger(problem.to_string()).into(),
+        })?;
     let keys = match keys {
         Some(keys) => keys,
         None => privacy::own(config, clock)?,

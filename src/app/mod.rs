@@ -22,6 +22,7 @@ use crate::{
     admin::Readiness,
     clock::Clock,
     config::{Config, secret::Secrets, variables::Variables},
+    lanes::Lanes,
     telemetry::metrics::Metrics,
     web::serve::Bound,
 };
@@ -64,6 +65,8 @@ pub struct Options {
     pub file: Option<PathBuf>,
     /// Whether providers may be simulators without the file saying so.
     pub sandbox: bool,
+    /// What carries the connections of the door on the internet.
+    pub lanes: Lanes,
 }
 
 /// Where the doors are; ports that were 0 are known now.
@@ -110,6 +113,8 @@ struct Shared {
     connections: TaskTracker,
     /// Sends under way and tasks in the background.
     tasks: TaskTracker,
+    /// What carries the connections of the door on the internet.
+    lanes: Lanes,
 }
 
 impl App {

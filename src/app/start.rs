@@ -128,6 +128,7 @@ impl App {
             ending: CancellationToken::new(),
             connections: TaskTracker::new(),
             tasks: TaskTracker::new(),
+            lanes: options.lanes.clone(),
         };
         let mut bound_doors = Vec::new();
         let patience = config.public.read_timeout.0;
@@ -147,7 +148,8 @@ impl App {
                 .map(|tls| certificate("public", tls, &shared))
                 .transpose()?;
             let door = adapter(&config, &shared, tenants, gateway.as_ref())?;
-            let opening = doors::door("public", tls.as_ref(), patience, &shared)?;
+            let mut opening = doors::door("public", tls.as_ref(), patience, &shared)?;
+            opening.lanes = shared.lanes.clone();
             let router = okta::door::router(door.clone()).merge(health());
             let listen = config.public.listen;
             let bound = Bound::new(opening, listen, router).await;
@@ -228,7 +230,7 @@ fn adapter(
         Some(gateway) => adapters::Gateway::here(gateway.door.in_process()),
         None => adapters::Gateway::elsewhere(remote(config, shared)?),
     };
-    let outbound = Outbound::new(&config.outbound, None)
+    let outbound = Outbound::for_lanes(&config.outbound, None, shared.lanes.count())
         .map_err(|problem| StartError::Outbound(problem.to_string()))?;
     let surroundings = Surroundings {
         gateway,
@@ -292,6 +294,7 @@ mod tests {
         app::Role,
         channels::kinds,
         config::{load::Source, variables::Variables},
+        lanes::Lanes,
     };
 
     use super::*;
@@ -329,6 +332,7 @@ routes:
             variables,
             file: None,
             sandbox: false,
+            lanes: Lanes::default(),
         };
         let built = App::build(config.unwrap(), options, Clock::system()).await;
         built.err().unwrap().to_string()

@@ -15,6 +15,7 @@ use crate::{
     channels::kinds,
     clock::Clock,
     config::{Config, load::Source, variables::Variables},
+    lanes::Lanes,
 };
 
 /// Long before the drain's deadline, and long after a drain that nothing holds up.
@@ -43,6 +44,7 @@ routes: [{routes}]
         variables: Variables::from_iter([("LINE_TOKEN", "a-token-of-line")]),
         file: None,
         sandbox: true,
+        lanes: Lanes::default(),
     };
     let config = Config::load(&Source {
         name: "test",

@@ -9,6 +9,7 @@ use crate::{
     channels::kinds,
     clock::Clock,
     config::{Config, load::Source, log::Log},
+    lanes::Lanes,
     outbound::Outbound,
     sandbox::{self, configuration::Doors, triggers},
     telemetry::setup,
@@ -70,6 +71,7 @@ impl Sandbox {
             variables: world.variables(),
             file: None,
             sandbox: true,
+            lanes: Lanes::default(),
         };
         let signals = Signals::listen()?;
         let app = App::build(config, options, clock.clone()).await;

@@ -12,6 +12,7 @@ use crate::{
         self, Config,
         load::{Source, read_file},
     },
+    lanes::Lanes,
     telemetry::setup,
 };
 
@@ -56,11 +57,17 @@ impl Serve {
             Some(Part::Adapter) => Role::Adapter,
             Some(Part::Gateway) => Role::Gateway,
         };
+        // A part by itself hands each hook on over a connection that all of them share. They end last.
+        let (lanes, _end) = match role {
+            Role::All => Lanes::start()?,
+            Role::Adapter | Role::Gateway => Lanes::start_some(0)?,
+        };
         let options = Options {
             role,
             variables,
             file: Some(self.config),
             sandbox: false,
+            lanes,
         };
         wait_for(serve(config, options, clock))?
     }

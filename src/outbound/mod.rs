@@ -29,7 +29,10 @@ use rustls::{ClientConfig, RootCertStore, crypto::CryptoProvider};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use secrecy::ExposeSecret;
 
-use crate::config::{outbound, secret::Secret};
+use crate::{
+    config::{outbound, secret::Secret},
+    lanes,
+};
 
 /// Most bytes of an answer that are read; the rest is left on the wire. Vendors' answers are far smaller.
 pub const MAX_ANSWER: usize = 64 * 1024;
@@ -57,8 +60,10 @@ pub enum OutboundError {
 /// The client. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Outbound {
+    /// That of the shared runtime, and one for each lane: a connection is carried by the thread that has opened it, and a
+    /// request over one of another thread would have to wait for that one, twice.
     #[expect(clippy::disallowed_types, reason = "the one place that makes a client")]
-    client: reqwest::Client,
+    clients: Arc<[reqwest::Client]>,
     linger: Duration,
 }
 
@@ -179,28 +184,40 @@ impl WriteGate {
 impl Outbound {
     /// A client with the public authorities and those of `ca`.
     pub fn new(settings: &outbound::Outbound, ca: Option<&Secret>) -> Result<Self, OutboundError> {
+        Self::for_lanes(settings, ca, 0)
+    }
+
+    /// Such a client with connections of their own for so many lanes.
+    pub fn for_lanes(
+        settings: &outbound::Outbound,
+        ca: Option<&Secret>,
+        lanes: usize,
+    ) -> Result<Self, OutboundError> {
         let mut tls = client_tls(ca)?;
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         #[expect(clippy::disallowed_types, reason = "the one place that makes a client")]
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            // A redirect would take a code to an address that nobody configured.
-            .redirect(redirect::Policy::none())
-            // Whether to send again is decided in routing, not in the transport.
-            .retry(retry::never())
-            // Nor may a variable that happens to be set send codes through a proxy.
-            .no_proxy()
-            .connect_timeout(settings.connect_timeout.0)
-            .pool_idle_timeout(settings.idle_timeout.0)
-            .timeout(settings.linger.0)
-            .http2_keep_alive_interval(ALIVE_EVERY)
-            .http2_keep_alive_timeout(ALIVE_WITHIN)
-            .tcp_nodelay(true)
-            .user_agent(concat!("tollgate/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|e| OutboundError::Client(e.to_string()))?;
+        let client = || {
+            reqwest::Client::builder()
+                .tls_backend_preconfigured(tls.clone())
+                // A redirect would take a code to an address that nobody configured.
+                .redirect(redirect::Policy::none())
+                // Whether to send again is decided in routing, not in the transport.
+                .retry(retry::never())
+                // Nor may a variable that happens to be set send codes through a proxy.
+                .no_proxy()
+                .connect_timeout(settings.connect_timeout.0)
+                .pool_idle_timeout(settings.idle_timeout.0)
+                .timeout(settings.linger.0)
+                .http2_keep_alive_interval(ALIVE_EVERY)
+                .http2_keep_alive_timeout(ALIVE_WITHIN)
+                .tcp_nodelay(true)
+                .user_agent(concat!("tollgate/", env!("CARGO_PKG_VERSION")))
+                .build()
+                .map_err(|e| OutboundError::Client(e.to_string()))
+        };
+        let clients = (0..=lanes).map(|_| client()).collect::<Result<_, _>>()?;
         let linger = settings.linger.0;
-        Ok(Self { client, linger })
+        Ok(Self { clients, linger })
     }
 
     /// How long a request may live in all, whichever way it travels.
@@ -218,8 +235,9 @@ impl Outbound {
             bytes: Some(request.body),
             gate: gate.clone(),
         };
-        let sent = self
-            .client
+        let own = self.clients.get(lanes::place());
+        let sent = own
+            .unwrap_or(&self.clients[0])
             .request(request.method, request.url)
             .headers(request.headers)
             .body(reqwest::Body::wrap(body))

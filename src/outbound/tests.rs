@@ -14,7 +14,10 @@ use super::{
     Answer, CallError, MAX_ANSWER, Outbound, Request, WriteGate, crypto, secret_header,
     vendor::{Reply, Vendor},
 };
-use crate::config::{outbound, secret::Secret, values::Span};
+use crate::{
+    config::{outbound, secret::Secret, values::Span},
+    lanes::Lanes,
+};
 
 /// Far beyond what any test needs; only a paused clock ever gets there.
 const NEVER: Duration = Duration::from_hours(1);
@@ -69,6 +72,25 @@ async fn an_answer_comes_back_and_the_connection_is_used_again() {
     assert!(call.head.starts_with("POST /messages HTTP/1.1"), "{call:?}");
     assert_eq!(call.header("content-length"), Some("11"));
     assert_eq!(call.body, "code=482913");
+}
+
+#[tokio::test]
+async fn each_lane_has_connections_of_its_own() {
+    let ok = Reply::answer(201, &[], "");
+    let vendor = Vendor::start(std::iter::repeat_n(ok, 9)).await;
+    let (lanes, _guard) = Lanes::start_some(2).unwrap();
+    let client = Outbound::for_lanes(&outbound::Outbound::default(), None, lanes.count()).unwrap();
+    for _ in 0..3 {
+        for _ in 0..lanes.count() {
+            let (client, request) = (client.clone(), post(&vendor.url()));
+            let call = async move { client.call(request, &WriteGate::default()).await };
+            let answer = lanes.next().unwrap().spawn(call).await.unwrap();
+            assert_eq!(answer.unwrap().status, StatusCode::CREATED);
+        }
+        let gate = WriteGate::default();
+        client.call(post(&vendor.url()), &gate).await.unwrap();
+    }
+    assert_eq!(vendor.connections(), 3);
 }
 
 #[tokio::test]

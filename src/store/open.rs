@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Ledger, memory::MemoryLedger, sqlite::SqliteLedger};
-use crate::{clock::Clock, config};
+use crate::{clock::Clock, config, lanes::Lanes};
 
 /// Why the ledger could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -39,8 +39,12 @@ pub enum OpenError {
     },
 }
 
-/// Opens the ledger of these settings, making its file where there is none.
-pub fn open(settings: &config::ledger::Ledger, clock: Clock) -> Result<Arc<dyn Ledger>, OpenError> {
+/// Opens the ledger of these settings, making its file where there is none. It is used from these lanes, and elsewhere.
+pub fn open(
+    settings: &config::ledger::Ledger,
+    lanes: Lanes,
+    clock: Clock,
+) -> Result<Arc<dyn Ledger>, OpenError> {
     if settings.url == "memory:" {
         return Ok(Arc::new(MemoryLedger::new(clock)));
     }
@@ -49,6 +53,7 @@ pub fn open(settings: &config::ledger::Ledger, clock: Clock) -> Result<Arc<dyn L
         Some(path) if !path.is_empty() && path != ":memory:" => Ok(Arc::new(SqliteLedger::open(
             Path::new(path),
             settings,
+            lanes,
             clock,
         )?)),
         Some(_) => Err(OpenError::Url("sqlite:// without a path".to_owned())),
@@ -72,7 +77,7 @@ mod tests {
             url: url.to_owned(),
             ..Default::default()
         };
-        let opened = open(&settings, Clock::system());
+        let opened = open(&settings, Lanes::default(), Clock::system());
         opened.err().expect("it must be refused").to_string()
     }
 

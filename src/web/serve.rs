@@ -1,6 +1,7 @@
 //! Serving a router on a listener: HTTP/1.1 and HTTP/2, with or without TLS, until told to stop.
 
 use std::{
+    future::Future,
     io,
     net::SocketAddr,
     sync::{
@@ -11,8 +12,9 @@ use std::{
 };
 
 use axum::Router;
+use hyper::rt::Executor;
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::conn::auto::Builder,
     service::TowerToHyperService,
 };
@@ -20,12 +22,15 @@ use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
+    runtime::Handle,
     sync::Semaphore,
     time::Sleep,
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceBuilder;
+
+use crate::lanes::Lanes;
 
 /// Most connections of one door.
 const MAX_CONNECTIONS: usize = 16 * 1024;
@@ -49,6 +54,9 @@ pub struct Door {
     pub stop: CancellationToken,
     /// Where connections are tracked; it is empty once all are done.
     pub tracker: TaskTracker,
+    /// What carries its connections; without lanes the runtime that serves the door. The requests of an HTTP/2 connection
+    /// are that runtime's in any case: as many may come over one connection as over a hundred others.
+    pub lanes: Lanes,
 }
 
 /// A door with its port taken and what is behind it.
@@ -98,6 +106,7 @@ impl Door {
         let _accepting = self.tracker.token();
         let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let door = Arc::new(self);
+        let shared = Shared(Handle::current());
         loop {
             let stream = tokio::select! {
                 () = door.stop.cancelled() => return,
@@ -107,33 +116,47 @@ impl Door {
                 // Dropping the stream closes it: better than to let it wait unseen.
                 continue;
             };
-            let serving = door.clone().connection(stream, router.clone());
-            door.tracker.spawn(async move {
-                serving.await;
+            let (this, router, shared) = (door.clone(), router.clone(), shared.clone());
+            let Some(lane) = door.lanes.next() else {
+                door.tracker.spawn(async move {
+                    this.connection(stream, router, shared).await;
+                    drop(slot);
+                });
+                continue;
+            };
+            let stream = stream.into_std();
+            let serving = async move {
+                match moved(stream) {
+                    Ok(stream) => this.connection(stream, router, shared).await,
+                    Err(problem) => {
+                        tracing::error!(door = this.name, error = %problem, "a connection could not be carried");
+                    }
+                }
                 drop(slot);
-            });
+            };
+            door.tracker.spawn_on(serving, lane);
         }
     }
 
-    async fn connection(self: Arc<Self>, stream: TcpStream, router: Router) {
+    async fn connection(self: Arc<Self>, stream: TcpStream, router: Router, shared: Shared) {
         // Answers are small and whole: waiting to fill a packet only delays them.
         drop(stream.set_nodelay(true));
         let patience = tokio::time::sleep(self.read_timeout);
         let Some(tls) = &self.tls else {
-            return self.requests(stream, router, patience).await;
+            return self.requests(stream, router, patience, shared).await;
         };
         let handshake = TlsAcceptor::from(tls.clone()).accept(stream);
         tokio::select! {
             () = self.stop.cancelled() => {}
             shaken = tokio::time::timeout_at(patience.deadline(), handshake) => {
                 if let Ok(Ok(stream)) = shaken {
-                    self.requests(stream, router, patience).await;
+                    self.requests(stream, router, patience, shared).await;
                 }
             }
         }
     }
 
-    async fn requests<S>(&self, stream: S, router: Router, patience: Sleep)
+    async fn requests<S>(&self, stream: S, router: Router, patience: Sleep, shared: Shared)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -145,7 +168,7 @@ impl Door {
                 request.map(axum::body::Body::new)
             })
             .service(router);
-        let builder = builder();
+        let builder = builder(shared);
         let connection =
             builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         tokio::pin!(connection);
@@ -182,8 +205,26 @@ impl Door {
     }
 }
 
-fn builder() -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
+/// The runtime that serves a door, for requests that are not tied to a connection's thread.
+#[derive(Clone)]
+struct Shared(Handle);
+
+impl<F> Executor<F> for Shared
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    fn execute(&self, request: F) {
+        self.0.spawn(request);
+    }
+}
+
+/// Registers a stream anew, with the runtime that this is called on.
+fn moved(stream: io::Result<std::net::TcpStream>) -> io::Result<TcpStream> {
+    TcpStream::from_std(stream?)
+}
+
+fn builder(shared: Shared) -> Builder<Shared> {
+    let mut builder = Builder::new(shared);
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -224,10 +265,18 @@ fn is_of_the_peer(problem: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use axum::routing::get;
+    use bytes::Bytes;
     use futures_util::FutureExt;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use http_body_util::{BodyExt, Empty};
+    use hyper_util::rt::TokioExecutor;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        task::JoinSet,
+    };
 
     use super::*;
+    use crate::lanes;
 
     fn door() -> Door {
         Door {
@@ -236,6 +285,7 @@ mod tests {
             read_timeout: IDLE,
             stop: CancellationToken::new(),
             tracker: TaskTracker::new(),
+            lanes: Lanes::default(),
         }
     }
 
@@ -254,6 +304,79 @@ mod tests {
         assert!(tracker.wait().now_or_never().is_some());
     }
 
+    /// A door on two lanes that answers on which lane a request was.
+    async fn on_lanes() -> (SocketAddr, CancellationToken, impl Future) {
+        let (lanes, guard) = Lanes::start_some(2).unwrap();
+        let door = Door { lanes, ..door() };
+        let (stop, tracker) = (door.stop.clone(), door.tracker.clone());
+        let place = get(|| async { lanes::place().to_string() });
+        let router = Router::new().route("/", place);
+        let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let bound = Bound::new(door, anywhere, router).await.unwrap();
+        let address = bound.address();
+        tracker.spawn(bound.serve());
+        let end = async move {
+            tracker.close();
+            tracker.wait().await;
+            drop(guard);
+        };
+        (address, stop, end)
+    }
+
+    fn asked() -> http::Request<Empty<Bytes>> {
+        http::Request::get("http://door.test/")
+            .body(Empty::new())
+            .unwrap()
+    }
+
+    async fn told(answer: http::Response<hyper::body::Incoming>) -> String {
+        let body = answer.into_body().collect().await.unwrap();
+        String::from_utf8(body.to_bytes().to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_connection_stays_on_its_lane() {
+        let (address, stop, end) = on_lanes().await;
+        let (mut clients, mut client_side) = (Vec::new(), JoinSet::new());
+        for _ in 0..4 {
+            let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
+            let (mut client, connection) =
+                hyper::client::conn::http1::handshake(stream).await.unwrap();
+            client_side.spawn(connection);
+            let lane = told(client.send_request(asked()).await.unwrap()).await;
+            clients.push((client, lane));
+        }
+        let lanes: Vec<_> = clients.iter().map(|(_, lane)| lane.as_str()).collect();
+        assert_eq!(lanes, ["1", "2", "1", "2"]);
+        for (client, lane) in &mut clients {
+            for _ in 0..20 {
+                let again = client.send_request(asked()).await.unwrap();
+                assert_eq!(told(again).await, *lane);
+            }
+        }
+        // The last word of a drain comes from the lanes, too.
+        stop.cancel();
+        end.await;
+    }
+
+    #[tokio::test]
+    async fn requests_of_one_http2_connection_are_not_tied_to_a_lane() {
+        let (address, stop, end) = on_lanes().await;
+        let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
+        let executor = TokioExecutor::new();
+        let (mut client, connection) = hyper::client::conn::http2::handshake(executor, stream)
+            .await
+            .unwrap();
+        let mut client_side = JoinSet::new();
+        client_side.spawn(connection);
+        for _ in 0..5 {
+            assert_eq!(told(client.send_request(asked()).await.unwrap()).await, "0");
+        }
+        drop(client);
+        stop.cancel();
+        end.await;
+    }
+
     #[tokio::test]
     async fn a_request_that_arrived_before_the_end_is_answered() {
         let door = door();
@@ -263,7 +386,8 @@ mod tests {
         client.write_all(request).await.unwrap();
         stop.cancel();
         let patience = tokio::time::sleep(door.read_timeout);
-        door.requests(server, health(), patience).await;
+        let shared = Shared(Handle::current());
+        door.requests(server, health(), patience, shared).await;
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");

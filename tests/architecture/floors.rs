@@ -7,7 +7,7 @@ const FLOORS: &[&[&str]] = &[
     &["error", "clock"],
     &["domain"],
     &["config", "pb"],
-    &["telemetry"],
+    &["telemetry", "lanes"],
     &["store", "shared", "web", "outbound"],
     &["guard", "channels", "routing", "messages"],
     &["dispatch"],

@@ -15,6 +15,7 @@ mod guard;
 mod guard_lists;
 mod guard_verdicts;
 mod hang_up;
+mod lanes;
 mod ledger_away;
 mod messages;
 mod mounted;

@@ -15,6 +15,7 @@ use crate::{
     config::{guard::Guard, ledger},
     dispatch::{Dispatcher, request::Request},
     domain::{capability::Capability, channel::Channels, phone::PhoneNumber},
+    lanes::Lanes,
     outbound::WriteGate,
     store::open::open,
     telemetry::metrics::Metrics,
@@ -115,7 +116,7 @@ async fn four_hours_of_refusals_leave_little_and_slow_nothing() {
         url: format!("sqlite://{}", folder.path().join("ledger.db").display()),
         ..ledger::Ledger::default()
     };
-    let ledger = open(&settings, clock.clone()).expect("a ledger");
+    let ledger = open(&settings, Lanes::default(), clock.clone()).expect("a ledger");
     let plan = Plan {
         guard: Guard {
             limits: Vec::new(),
@@ -135,7 +136,7 @@ async fn four_hours_of_refusals_leave_little_and_slow_nothing() {
     ledger.close().await;
     let before = size(folder.path());
 
-    let ledger = open(&settings, inside.clock.clone()).expect("a ledger");
+    let ledger = open(&settings, Lanes::default(), inside.clock.clone()).expect("a ledger");
     let configured = vec![configured_as("open", Arc::new(Open), 64)];
     let place = (ledger.clone(), inside.clock.clone());
     inside.dispatcher =

@@ -28,6 +28,7 @@ mod prepared;
 mod queue;
 mod read;
 mod reader;
+mod relay;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -54,6 +55,7 @@ use self::{
     op::{Done, Op, Step},
     queue::Queue,
     reader::Reader,
+    relay::Relay,
     threads::Threads,
     transaction::Knowledge,
     tuning::Tuning,
@@ -79,6 +81,7 @@ use crate::{
         listed::ListEntry,
         privacy::KeyedHash,
     },
+    lanes::Lanes,
 };
 
 /// How long closing waits for the threads to write what is queued.
@@ -98,14 +101,25 @@ pub struct SqliteLedger {
 }
 
 impl SqliteLedger {
-    /// Opens the file, making it where there is none, and starts the ledger's threads.
-    pub fn open(path: &Path, settings: &Settings, clock: Clock) -> Result<Self, OpenError> {
+    /// Opens the file, making it where there is none, and starts the ledger's threads. Those who wait on these lanes are
+    /// told together.
+    pub fn open(
+        path: &Path,
+        settings: &Settings,
+        lanes: Lanes,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
         let spool = usize::try_from(settings.spool).unwrap_or(usize::MAX);
         let send = settings.on_unavailable == OnUnavailable::Send;
-        Self::open_tuned(path, Tuning::new(spool, send), clock)
+        Self::open_tuned(path, Tuning::new(spool, send), lanes, clock)
     }
 
-    fn open_tuned(path: &Path, tuning: Tuning, clock: Clock) -> Result<Self, OpenError> {
+    fn open_tuned(
+        path: &Path,
+        tuning: Tuning,
+        lanes: Lanes,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
         let location = Location::claim(path)?;
         let open = |role| Database::open(Arc::clone(&location), role);
         let written = open(Role::Writer(tuning.patience))?;
@@ -117,7 +131,8 @@ impl SqliteLedger {
             path: path.to_owned(),
             cause: cause.to_string(),
         })?;
-        let writer = Writer::new(Arc::clone(&queue), written, tuning, knowledge);
+        let relay = Relay::new(lanes);
+        let writer = Writer::new(Arc::clone(&queue), written, tuning, knowledge, relay);
         let (reader, reads) = Reader::new();
         let (checkpoints, stop) = mpsc::channel();
         let ledger = Self {
@@ -148,10 +163,13 @@ impl SqliteLedger {
 
     async fn ask(&self, op: Op) -> Result<Done, LedgerError> {
         let answer = self.queue.ask(op)?.await;
-        answer.unwrap_or_else(|_| {
-            let cause = "the ledger's writer has ended";
-            Err(LedgerError::Unavailable(cause.to_owned()))
-        })
+        answer.map_or_else(
+            |_| {
+                let cause = "the ledger's writer has ended";
+                Err(LedgerError::Unavailable(cause.to_owned()))
+            },
+            |answer| answer.said,
+        )
     }
 
     /// Has the writer take a step of upkeep between its other work; returns how many rows that changed.

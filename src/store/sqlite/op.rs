@@ -11,6 +11,7 @@ use crate::{
         delivery::Outcome,
         id::{AttemptId, DeliveryId},
     },
+    lanes,
     store::{
         LedgerError,
         record::{AttemptResult, AttemptRow, DecisionRow, DeliveryResult, Intent, VerifiedRow},
@@ -99,14 +100,38 @@ pub(super) enum Done {
     Changed(u64),
 }
 
+/// What whoever waits is told.
+pub(super) struct Answer {
+    pub(super) said: Result<Done, LedgerError>,
+    /// What was asked for comes back, as memory is freed for less by the thread that has taken it.
+    _spent: Option<Box<Intent>>,
+}
+
 /// Where the answer is awaited.
-pub(super) type Reply = oneshot::Sender<Result<Done, LedgerError>>;
+pub(super) type Reply = oneshot::Sender<Answer>;
+
+/// An answer, and who is to be told.
+pub(super) struct Told {
+    reply: Reply,
+    answer: Answer,
+    /// The thread on which it is awaited, as `lanes` counts them.
+    pub(super) place: usize,
+}
+
+impl Told {
+    /// Tells it; the caller may have given up meanwhile.
+    pub(super) fn tell(self) {
+        drop(self.reply.send(self.answer));
+    }
+}
 
 /// A thing to be written, on its way to the writer.
 pub(super) struct Entry {
     pub(super) op: Op,
     /// Who waits for it.
     pub(super) reply: Option<Reply>,
+    /// The thread on which it was asked for, as `lanes` counts them.
+    place: usize,
     /// What came of it in the open transaction.
     pub(super) done: Option<Done>,
     /// Whether it is counted as spooled.
@@ -118,6 +143,7 @@ impl Entry {
         Self {
             op,
             reply,
+            place: lanes::place(),
             done: None,
             spooled: false,
         }
@@ -133,10 +159,31 @@ impl Entry {
         self.is_orphan() && !self.op.spools()
     }
 
-    /// Answers whoever waits; the caller may have given up meanwhile.
-    pub(super) fn answer(&mut self, answer: Result<Done, LedgerError>) {
+    /// The answer for whoever waits, if somebody does.
+    pub(super) fn answer(self, said: Result<Done, LedgerError>) -> Option<Told> {
+        let reply = self.reply?;
+        let spent = if let Op::Record(intent) = self.op {
+            Some(intent)
+        } else {
+            None
+        };
+        Some(Told {
+            reply,
+            answer: Answer {
+                said,
+                _spent: spent,
+            },
+            place: self.place,
+        })
+    }
+
+    /// Tells whoever waits that it is not written now, and stays.
+    pub(super) fn put_off(&mut self, error: LedgerError) {
         if let Some(reply) = self.reply.take() {
-            drop(reply.send(answer));
+            drop(reply.send(Answer {
+                said: Err(error),
+                _spent: None,
+            }));
         }
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{
-    op::{Done, Entry, Op},
+    op::{Answer, Entry, Op},
     tuning::Tuning,
 };
 use crate::store::{Backlog, LedgerError};
@@ -68,10 +68,7 @@ impl Queue {
     }
 
     /// Has something written that somebody waits for. What may be spooled is kept also where this fails.
-    pub(super) fn ask(
-        &self,
-        op: Op,
-    ) -> Result<oneshot::Receiver<Result<Done, LedgerError>>, LedgerError> {
+    pub(super) fn ask(&self, op: Op) -> Result<oneshot::Receiver<Answer>, LedgerError> {
         let mut state = self.lock();
         if let Some(refusal) = state.refusal(self.tuning.queue) {
             if op.spools() {
@@ -155,7 +152,7 @@ impl Queue {
                 continue;
             }
             let error = LedgerError::Unavailable(cause.to_owned());
-            entry.answer(Err(error));
+            entry.put_off(error);
             if entry.op.spools() {
                 state.keep(entry, &self.tuning, true);
             }

@@ -3,7 +3,13 @@
 use std::{mem, sync::Arc, time::Duration};
 
 use super::{
-    fault::Fault, file::Database, op::Entry, queue::Queue, transaction::Knowledge, tuning::Tuning,
+    fault::Fault,
+    file::Database,
+    op::{Entry, Told},
+    queue::Queue,
+    relay::Relay,
+    transaction::Knowledge,
+    tuning::Tuning,
 };
 use crate::store::LedgerError;
 
@@ -13,6 +19,7 @@ pub(super) struct Writer {
     database: Database,
     tuning: Tuning,
     knowledge: Knowledge,
+    relay: Relay,
     /// The pause before the next try, while the ledger is away.
     retry: Option<Duration>,
 }
@@ -23,12 +30,14 @@ impl Writer {
         database: Database,
         tuning: Tuning,
         knowledge: Knowledge,
+        relay: Relay,
     ) -> Self {
         Self {
             queue,
             database,
             tuning,
             knowledge,
+            relay,
             retry: None,
         }
     }
@@ -83,18 +92,21 @@ impl Writer {
         if back || spooled > 0 {
             self.queue.written(spooled);
         }
-        for mut entry in batch.drain(..) {
-            if let Some(done) = entry.done {
-                entry.answer(Ok(done));
+        for entry in batch.drain(..) {
+            let told = entry.done.and_then(|done| entry.answer(Ok(done)));
+            if let Some(told) = told {
+                self.relay.take(told);
             }
         }
+        self.relay.pass_on();
     }
 
     fn refuse(&self, batch: &mut Vec<Entry>, cause: &str) {
-        for mut entry in batch.drain(..) {
+        for entry in batch.drain(..) {
             tracing::error!(cause, "a row cannot be written to the ledger");
             self.queue.refused(&entry);
-            entry.answer(Err(LedgerError::Unavailable(cause.to_owned())));
+            let told = entry.answer(Err(LedgerError::Unavailable(cause.to_owned())));
+            told.into_iter().for_each(Told::tell);
         }
     }
 

@@ -16,6 +16,7 @@ use crate::{
         purpose::Purpose,
     },
     error::Reason,
+    lanes::Lanes,
     store::{
         Ledger, Recorded,
         open::open,
@@ -55,7 +56,12 @@ impl Bench {
             url: url.to_owned(),
             ..Default::default()
         };
-        let ledger = open(&settings, Clock::from_source(time.clone())).unwrap();
+        let ledger = open(
+            &settings,
+            Lanes::default(),
+            Clock::from_source(time.clone()),
+        )
+        .unwrap();
         Self {
             ledger,
             time,

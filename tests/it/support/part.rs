@@ -3,7 +3,10 @@
 use std::{path::PathBuf, sync::Arc};
 
 use tokio::{sync::Notify, task::JoinHandle};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 use tollgate::{
     app::{Addresses, App, Options, Role, RunError},
     channels::kinds,
@@ -12,6 +15,7 @@ use tollgate::{
         Config,
         load::{Source, read_file},
     },
+    lanes::Lanes,
     telemetry::metrics::Metrics,
 };
 
@@ -24,6 +28,7 @@ pub(crate) struct Part {
     stop: CancellationToken,
     reload: Arc<Notify>,
     ended: JoinHandle<Result<(), RunError>>,
+    _lanes: DropGuard,
 }
 
 impl Part {
@@ -39,11 +44,14 @@ impl Part {
             sandbox: false,
         });
         let config = config.unwrap_or_else(|problems| panic!("{problems}"));
+        // As on a machine with two processors, whatever this one has.
+        let (lanes, end) = Lanes::start_some(2).expect("there are threads");
         let options = Options {
             role,
             variables,
             file: Some(file),
             sandbox: false,
+            lanes,
         };
         let app = App::build(config, options, Clock::system()).await;
         let app = app.unwrap_or_else(|problem| panic!("{problem}"));
@@ -54,6 +62,7 @@ impl Part {
             ended: TaskTracker::new().spawn(app.run(stop.clone(), reload.clone())),
             stop,
             reload,
+            _lanes: end,
         }
     }
 

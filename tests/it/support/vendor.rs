@@ -3,7 +3,10 @@
 use std::{
     collections::VecDeque,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -53,6 +56,7 @@ pub(crate) struct Vendor {
 struct Desk {
     acts: Mutex<VecDeque<Act>>,
     seen: watch::Sender<usize>,
+    connections: AtomicUsize,
     released: CancellationToken,
 }
 
@@ -71,6 +75,7 @@ impl Vendor {
         tasks.clone().spawn(async move {
             let accept = async {
                 while let Ok((stream, _)) = listener.accept().await {
+                    desk.connections.fetch_add(1, Ordering::Relaxed);
                     let serving = serve(stream, desk.clone());
                     let stop = stop.clone();
                     tasks.spawn(async move { stop.run_until_cancelled(serving).await });
@@ -99,6 +104,7 @@ impl Vendor {
             desk: Arc::new(Desk {
                 acts: Mutex::new(acts.into_iter().collect()),
                 seen: watch::Sender::default(),
+                connections: AtomicUsize::new(0),
                 released: CancellationToken::new(),
             }),
             stop: CancellationToken::new(),
@@ -126,6 +132,11 @@ impl Vendor {
     /// How many requests it has read whole.
     pub(crate) fn requests(&self) -> usize {
         *self.desk.seen.borrow()
+    }
+
+    /// How many connections it has taken.
+    pub(crate) fn connections(&self) -> usize {
+        self.desk.connections.load(Ordering::Relaxed)
     }
 
     /// Waits until it has read so many requests.

@@ -5,6 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt};
 use super::{Place, quick};
 use crate::{
     domain::delivery::State,
+    lanes::Lanes,
     store::{
         Ledger, LedgerError, Recorded,
         open::OpenError,
@@ -121,7 +122,8 @@ async fn a_second_owner_is_refused_by_any_name_of_the_file() {
     );
     let alias = place.folder.path().join("alias.db");
     std::os::unix::fs::symlink(place.path(), &alias).unwrap();
-    let by_alias = super::SqliteLedger::open_tuned(&alias, quick(), place.clock());
+    let by_alias =
+        super::SqliteLedger::open_tuned(&alias, quick(), Lanes::default(), place.clock());
     assert!(matches!(by_alias.err(), Some(OpenError::InUse(_))));
     // The refusal did not disturb the owner.
     owner.record(intent(&place.clock())).await.unwrap();

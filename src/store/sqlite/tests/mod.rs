@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use super::{SqliteLedger, tuning::Tuning};
 use crate::{
     clock::{Clock, Manual},
+    lanes::Lanes,
     store::{open::OpenError, suite::bench::START},
 };
 
@@ -43,7 +44,7 @@ impl Place {
     }
 
     fn try_open(&self, tuning: Tuning) -> Result<SqliteLedger, OpenError> {
-        SqliteLedger::open_tuned(&self.path(), tuning, self.clock())
+        SqliteLedger::open_tuned(&self.path(), tuning, Lanes::default(), self.clock())
     }
 
     /// Somebody else's connection.
