@@ -46,10 +46,12 @@ impl Sandbox {
         };
         let clock = Clock::system();
         let _log = setup::begin(&log, clock.clone()).map_err(|problem| Failure::usage(&problem))?;
-        wait_for(self.play(clock))?
+        // They end last.
+        let (lanes, _end) = Lanes::start()?;
+        wait_for(self.play(clock, lanes))?
     }
 
-    async fn play(self, clock: Clock) -> Result<(), Failure> {
+    async fn play(self, clock: Clock, lanes: Lanes) -> Result<(), Failure> {
         let doors = Doors::at(self.public_port, self.grpc_port, self.admin_port);
         let world = sandbox::Sandbox::start(doors, clock.clone()).await?;
         let text = world.configuration();
@@ -71,7 +73,7 @@ impl Sandbox {
             variables: world.variables(),
             file: None,
             sandbox: true,
-            lanes: Lanes::default(),
+            lanes,
         };
         let signals = Signals::listen()?;
         let app = App::build(config, options, clock.clone()).await;
